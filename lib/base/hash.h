@@ -1,0 +1,12 @@
+/* Seeded hashing of keys, so that no one can craft keys that collide. XXH3 of libxxhash. */
+#ifndef EV_BASE_HASH_H
+#define EV_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
+/* A random seed from the system. */
+uint64_t hash_seed(void);
+
+#endif
