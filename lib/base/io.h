@@ -1,0 +1,22 @@
+/* Reading and writing file descriptors: short counts and EINTR are dealt with here and nowhere else. */
+#ifndef EV_BASE_IO_H
+#define EV_BASE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* What a process does around its blocking calls; cli/ fills it. Either may be NULL. */
+struct io_hooks {
+    void (*interrupted)(void); /* after EINTR, before the call is tried again; may end the process */
+    void (*before_read)(void); /* before each read: the moment to flush what a reader waits for */
+};
+extern struct io_hooks io_hooks;
+
+/* One read: *got is 0 at the end. EXIT_IO with strerror otherwise. */
+bool io_read(int fd, void *to, size_t room, size_t *got, struct err *e);
+/* All of it. */
+bool io_write(int fd, const void *p, size_t n, struct err *e);
+
+#endif
