@@ -1,0 +1,79 @@
+/* Tumbling and hopping windows over groups.
+ *
+ * Hopping windows share slices: an event is added once, to the slice of the length of the slide it lies in, and a
+ * window's result is its slices merged. A window [start, end) fires when W >= end; with allowed lateness it comes out
+ * at W >= end, after each late event that enters it, and once more, final, at W >= end + allowed. An event is late for a
+ * window when end + allowed <= W as it stood before the event, and late as a whole when that holds for all of its
+ * windows. (The rules are Flink's.)
+ *
+ * Groups: a dictionary maps key bytes to a number that counts the live slices that hold the key, so that unique
+ * keys do not leak; each slice has its own small table from that number to the accumulators. Keys are ranked once, new ones merged into the
+ * standing order at each firing, so that rows come out by end, start, key without a sort of byte strings. */
+#ifndef EV_OP_WINDOW_H
+#define EV_OP_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "base/timestamp.h"
+#include "op/aggregate.h"
+
+struct window_spec {
+    struct period size;
+    struct period slide;      /* the size for tumbling windows; divides it (checked before) */
+    struct zone *zone;        /* NULL: UTC */
+    int64_t offset;           /* µs; shifts the boundaries */
+    int64_t allowed_lateness; /* µs */
+    bool corrections;         /* --allowed-lateness was given (0 too): rows are versioned, with a final row */
+};
+
+struct windows;
+
+struct windows *windows_new(const struct window_spec *spec, struct aggregates *aggregates, uint64_t hash_seed);
+void windows_free(struct windows *w);
+
+enum window_fate {
+    WINDOW_IN,
+    WINDOW_LATE, /* entered no window */
+};
+
+struct window_place {
+    enum window_fate fate;
+    int64_t window_start; /* of the newest window the event lies in, for the envelope */
+    int64_t window_end;
+    int missed;           /* windows it was late for while it entered others */
+};
+
+/* Where would an event of this time go, were it added at watermark W? For messages. Then adds it unless late.
+ * The caller has taken all rows that are due at W (windows_row) before. key: see expr/value.h. */
+struct window_place windows_add(struct windows *w, int64_t time, int64_t watermark, struct slice key,
+    const struct aggregate_input *in, struct slice text);
+
+struct window_row {
+    int64_t start, end;
+    struct slice key;
+    const void *group;   /* for aggregates_write() */
+    uint32_t version;    /* from 1; how often this window of this key has come out */
+    bool final;
+    bool is_correction;  /* comes after the window's on-time moment */
+};
+
+/* Is anything due at W? Cheap: one comparison, to be asked for each event. */
+bool windows_due(const struct windows *w, int64_t watermark);
+/* The next row that is due at W (TIME_END: everything), in the order end, start, key within what fires; false
+ * when there is none left. Corrections that late events caused come out first, in the order of those events. Valid until the next call. */
+bool windows_row(struct windows *w, int64_t watermark, struct window_row *out);
+
+/* The least time of a row that may still come (window_end - 1 of the first open window), given W: what the next stage's watermark
+ * may be. */
+int64_t windows_hold(const struct windows *w, int64_t watermark);
+/* End of the first window that has not fired, TIME_END when none is open: for the no-output hint. */
+int64_t windows_first_end(const struct windows *w);
+size_t windows_open(const struct windows *w);  /* windows with events that have not come out for the last time */
+size_t windows_groups(const struct windows *w);
+size_t windows_bytes(const struct windows *w); /* memory of tables, dictionary and aside */
+
+#endif

@@ -1,0 +1,52 @@
+/* Decoders: from bytes to events. One format, one file: lines.c, csv.c, documents.c. */
+#ifndef EV_WIRE_DECODER_H
+#define EV_WIRE_DECODER_H
+
+#include "wire/event.h"
+
+/* Where a decoder gets its bytes. The implementations are in source/. */
+struct bytes {
+    const char *name; /* for messages; outlives the struct */
+    /* Up to `room` bytes; *got is 0 at the end. False: EXIT_IO (a damaged gzip as well). */
+    bool (*read)(struct bytes *b, void *to, size_t room, size_t *got, struct err *e);
+    void (*close)(struct bytes *b);
+};
+
+enum format { FORMAT_AUTO, FORMAT_LINES, FORMAT_CSV, FORMAT_TSV, FORMAT_DOCUMENTS };
+
+struct decode_options {
+    size_t max_line;     /* bytes of a line, a row or a document; 0 is the default of 16 MiB */
+    const char *header;  /* CSV: comma-separated field names where the file has no header row, or NULL */
+    const char *types;   /* CSV: 'InvoiceNo:text,price:num' (text num bool), or NULL */
+};
+enum { MAX_LINE_DEFAULT = 16 << 20 };
+
+/* Are the options usable? To be asked once at start: EXIT_USAGE, naming the column. */
+bool decode_options_check(const struct decode_options *o, struct err *e);
+
+enum decoded {
+    DECODED_EVENT,
+    DECODED_BAD,    /* this line is no event: ev->text holds its bytes (at most 64 KiB of one that is too long),
+                       *e says why, the next call goes on behind it */
+    DECODED_ABORT,  /* an abort line: the writer upstream failed; *e is EXIT_IO and says what it said */
+    DECODED_END,
+    DECODED_FAILED, /* the bytes cannot be read; *e */
+};
+
+struct decoder {
+    /* Fills text, fields, source and line of *ev, valid until the next call. */
+    enum decoded (*next)(struct decoder *d, struct event *ev, struct err *e);
+    void (*close)(struct decoder *d); /* closes the bytes too */
+    uint64_t bytes_read;              /* decoded so far (uncompressed) */
+    uint64_t blank;                   /* empty lines skipped */
+};
+
+/* Takes over `in`, and closes it also when it fails. FORMAT_AUTO is FORMAT_LINES here. A UTF-8 byte order mark
+ * at the start is skipped. The scanner is shared: all decoders of a stage want the same fields. */
+struct decoder *decoder_open(enum format format, struct bytes *in, struct json_scanner *scanner,
+    const struct decode_options *options, struct err *e);
+
+/* The format that a file name tells: .csv .tsv (also before .gz or .zst), else FORMAT_LINES. */
+enum format format_of_name(struct slice name);
+
+#endif
