@@ -68,3 +68,12 @@ clean:
 .PHONY: all units clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(UNITS:=.d)
+
+# ---- the generator of order events, and the benchmarks ----
+
+gen: $B/gen
+$B/gen: tests/gen/gen.c
+	@mkdir -p $(@D)
+	$(CC) $(EV_CFLAGS) $(LDFLAGS) -o $@ $<
+
+.PHONY: gen
