@@ -1,0 +1,51 @@
+/* Where bytes go. A DEST is "-", a file, or a folder.
+ *
+ * A file is written under a temporary name beside it (.NAME.tmp, locked: one writer at a time) and gets its name
+ * when the run has ended well: write, fsync, rename, fsync of the folder. So a reader sees the old file or the new
+ * one, whole; a killed run leaves the temporary file, which the next run of the same DEST takes over. What is not a regular file (a FIFO, /dev/stderr,
+ * /dev/null) is written as it is. */
+#ifndef EV_SINK_SINK_H
+#define EV_SINK_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "wire/encoder.h"
+
+struct sink_options {
+    const char *format;         /* ndjson csv tsv table; NULL: by the suffix */
+    bool gzip;                  /* also when the name ends in .gz */
+    const char *partition;      /* folder: 'city={city_id}/dt=%Y-%m-%d', or NULL */
+    struct json_scanner *scanner; /* folder: where the fields of partition and partition_time are wanted from */
+    const char *partition_time; /* path of the time that strftime(3) conversions use; NULL is window_start */
+    struct zone *zone;          /* of those conversions */
+    const char *id, *run;       /* folder: file names are ID-RUN-SEQ.ext; defaults "evsink" and "0" */
+};
+
+struct sink {
+    /* One event (an object's text; fields of it where the folder wants some). EXIT_IO, EXIT_NO_OUTPUT, EXIT_BAD_DATA. */
+    bool (*put)(struct sink *s, const struct event *ev, struct err *e);
+    /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO); else nothing. */
+    bool (*flush)(struct sink *s, struct err *e);
+    /* All is well: publish. The sink is to be closed after it, whether it worked or not. */
+    bool (*commit)(struct sink *s, struct err *e);
+    /* Frees everything; without a commit before it removes what was not published. Takes no error: nothing is lost by it. */
+    void (*close)(struct sink *s);
+    uint64_t bytes;             /* written, after compression */
+    uint64_t files;             /* of a folder: how many were written */
+};
+
+/* A DEST that ends in '/', is a directory, or comes with a partition is a folder (created when missing). EXIT_NO_OUTPUT naming it: cannot be
+ * created, or another writer has it. */
+struct sink *sink_open(const char *dest, const struct sink_options *o, struct err *e);
+
+/* A side output (--late, --reject): NDJSON lines into a file that is replaced by each run, exists even when empty, and is
+ * published also when the run fails (it is the evidence). Not opened for a folder. */
+struct side;
+struct side *side_open(const char *dest, struct err *e);
+bool side_write(struct side *s, struct slice lines, struct err *e);
+/* Publishes; takes NULL. The run's failure changes nothing. */
+bool side_close(struct side *s, struct err *e);
+
+#endif
