@@ -1,0 +1,191 @@
+#include "source/inputs.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "op/watermark.h"
+
+struct input {
+    const char *path;
+    struct bytes *bytes;     /* owned by the decoder */
+    struct decoder *decoder; /* NULL before it is opened and after its end */
+    bool has_pending;        /* an event that was read to learn where an unseekable input begins */
+    enum decoded pending;
+    struct event event;
+    struct err err;
+};
+
+struct inputs {
+    struct inputs_options o;
+    struct input *all;
+    size_t n;
+    struct input *current;        /* NULL at the end */
+    struct watermarks watermarks; /* only with lateness */
+    uint64_t blank, done, total;  /* of inputs that are closed; total: of all, 0 when unknown */
+};
+
+static bool input_open(struct inputs *in, struct input *i, struct err *e) {
+    i->bytes = source_open(i->path, e);
+    if (!i->bytes) return false;
+    enum format f = in->o.format != FORMAT_AUTO ? in->o.format : format_of_name(slice_of(i->path));
+    i->decoder = decoder_open(f, i->bytes, in->o.scanner, &in->o.decode, e);
+    return i->decoder != NULL;
+}
+
+static void input_close(struct inputs *in, struct input *i) {
+    if (!i->decoder) return;
+    uint64_t at, size;
+    source_position(i->bytes, &at, &size);
+    in->done += at;
+    in->blank += i->decoder->blank;
+    i->decoder->close(i->decoder);
+    i->decoder = NULL;
+}
+
+static int64_t less(int64_t time, int64_t lateness) {
+    int64_t candidate;
+    return __builtin_sub_overflow(time, lateness, &candidate) ? TIME_NONE + 1 : candidate;
+}
+
+/* An unseekable input gives its first event now and keeps it; one that is bad has no time, so the
+ * input goes first and the event is reported then. */
+static bool begin_held(struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
+    if (!input_open(in, i, e)) return false;
+    i->has_pending = true;
+    i->pending = i->decoder->next(i->decoder, &i->event, &i->err);
+    *empty = i->pending == DECODED_END;
+    *first = TIME_MIN - DAY_US;
+    if (i->pending == DECODED_EVENT && in->o.accept(in->o.ctx, &i->event, true, &i->err))
+        *first = less(i->event.time, in->o.lateness);
+    return true;
+}
+
+/* A file is read up to its first good event, and closed again; what was bad on the way is reported when
+ * it is read. */
+static bool begin_file(struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
+    if (!input_open(in, i, e)) return false;
+    struct err ignored;
+    enum decoded d;
+    bool good = false;
+    while (!good && (d = i->decoder->next(i->decoder, &i->event, &ignored)) <= DECODED_BAD)
+        good = d == DECODED_EVENT && in->o.accept(in->o.ctx, &i->event, true, &ignored);
+    *empty = false;
+    *first = good ? less(i->event.time, in->o.lateness) : TIME_MIN - DAY_US;
+    i->decoder->close(i->decoder);
+    i->decoder = NULL;
+    return true;
+}
+
+static bool begin_all(struct inputs *in, struct err *e) {
+    watermarks_init(&in->watermarks, in->n);
+    for (size_t k = 0; k < in->n; k++) {
+        struct input *i = &in->all[k];
+        int64_t first = TIME_MIN - DAY_US;
+        bool empty = false;
+        bool ok = in->n == 1             ? true
+            : source_is_regular(i->path) ? begin_file(in, i, &first, &empty, e)
+                                         : begin_held(in, i, &first, &empty, e);
+        if (!ok) return false;
+        if (empty) input_close(in, i);
+        else watermarks_begin(&in->watermarks, k, first);
+    }
+    return true;
+}
+
+/* Chooses whom to read from; opens it when it is its turn for the first time. */
+static bool choose(struct inputs *in, struct err *e) {
+    if (in->o.has_lateness)
+        in->current = in->watermarks.n ? &in->all[watermarks_next(&in->watermarks)] : NULL;
+    else if (!in->current) in->current = in->all;
+    if (!in->current || in->current->decoder) return true;
+    return input_open(in, in->current, e);
+}
+
+struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
+    struct inputs *in = mem_zero(1, sizeof *in);
+    in->o = *o;
+    in->n = o->sources.n;
+    in->all = mem_zero(in->n, sizeof *in->all);
+    bool known = true;
+    for (size_t k = 0; k < in->n; k++) {
+        struct stat st;
+        in->all[k].path = o->sources.paths[k];
+        known = known && source_is_regular(in->all[k].path) && stat(in->all[k].path, &st) == 0;
+        in->total = known ? in->total + (uint64_t)st.st_size : 0;
+    }
+    if ((o->has_lateness && !begin_all(in, e)) || !choose(in, e)) {
+        inputs_close(in);
+        return NULL;
+    }
+    return in;
+}
+
+void inputs_close(struct inputs *in) {
+    if (!in) return;
+    for (size_t k = 0; k < in->n; k++) input_close(in, &in->all[k]);
+    watermarks_free(&in->watermarks);
+    free(in->all);
+    free(in);
+}
+
+static bool finish_current(struct inputs *in, struct err *e) {
+    input_close(in, in->current);
+    if (in->o.has_lateness) watermarks_end(&in->watermarks);
+    else if (++in->current == in->all + in->n) {
+        in->current = NULL;
+        return true;
+    }
+    return choose(in, e);
+}
+
+static enum decoded take(struct input *i, struct event *ev, struct err *e) {
+    if (__builtin_expect(!i->has_pending, 1)) return i->decoder->next(i->decoder, ev, e);
+    i->has_pending = false;
+    *ev = i->event;
+    *e = i->err;
+    return i->pending;
+}
+
+enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
+    while (in->current) {
+        enum decoded d = take(in->current, ev, e);
+        if (d == DECODED_END) {
+            if (!finish_current(in, e)) return DECODED_FAILED;
+            continue;
+        }
+        if (d != DECODED_EVENT) return d;
+        if (!in->o.accept(in->o.ctx, ev, false, e)) return DECODED_BAD;
+        ev->watermark = TIME_NONE;
+        if (in->o.has_lateness) {
+            ev->watermark = in->watermarks.stream;
+            watermarks_seen(&in->watermarks, less(ev->time, in->o.lateness));
+            if (in->n > 1 && !choose(in, e)) return DECODED_FAILED;
+        }
+        return DECODED_EVENT;
+    }
+    return DECODED_END;
+}
+
+int64_t inputs_watermark(const struct inputs *in) {
+    if (!in->current) return TIME_END;
+    return in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
+}
+
+const char *inputs_current(const struct inputs *in) { return in->current ? in->current->path : NULL; }
+
+uint64_t inputs_blank(const struct inputs *in) {
+    uint64_t blank = in->blank;
+    for (size_t k = 0; k < in->n; k++) blank += in->all[k].decoder ? in->all[k].decoder->blank : 0;
+    return blank;
+}
+
+void inputs_position(const struct inputs *in, uint64_t *done, uint64_t *total) {
+    *done = in->done;
+    *total = in->total;
+    for (size_t k = 0; k < in->n; k++) {
+        uint64_t at = 0, size = 0;
+        if (in->all[k].decoder) source_position(in->all[k].bytes, &at, &size);
+        *done += at;
+    }
+}

@@ -1,0 +1,42 @@
+/* Several inputs read as one stream.
+ *
+ * Without lateness they are read one after the other. With it each has its own watermark, and next is read from the
+ * one whose watermark is lowest (op/watermark.h), so that a folder of daily files streams in the memory of those that
+ * overlap, and the order is a function of the data. Files are opened when they are first read from and closed at their
+ * end; an input that can be read only once is held open from the start. */
+#ifndef EV_SOURCE_INPUTS_H
+#define EV_SOURCE_INPUTS_H
+
+#include "source/source.h"
+
+struct inputs_options {
+    struct source_list sources; /* borrowed */
+    enum format format;         /* FORMAT_AUTO: by each file's name */
+    struct decode_options decode;
+    struct json_scanner *scanner;
+    bool has_lateness;
+    int64_t lateness; /* µs */
+    /* Looks at each event that was decoded: sets ev->time, or returns false where the event is bad. Called for the
+     * first event of a file twice: once to learn where the file begins (`peek`), once when it is read. */
+    bool (*accept)(void *ctx, struct event *ev, bool peek, struct err *e);
+    void *ctx;
+};
+
+struct inputs;
+
+/* EXIT_NO_INPUT, EXIT_IO. */
+struct inputs *inputs_open(const struct inputs_options *o, struct err *e);
+void inputs_close(struct inputs *in);
+
+/* As a decoder's next(), with the watermark as it stood before the event. The event lives until the next call. */
+enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e);
+
+/* The stream's watermark now: TIME_NONE without lateness, TIME_END after DECODED_END. */
+int64_t inputs_watermark(const struct inputs *in);
+/* The input that is read now, NULL at the end; and, of several, the one that holds the watermark back. */
+const char *inputs_current(const struct inputs *in);
+uint64_t inputs_blank(const struct inputs *in);
+/* Bytes as stored: read so far and in all; *total is 0 where an input's size is not known. */
+void inputs_position(const struct inputs *in, uint64_t *done, uint64_t *total);
+
+#endif
