@@ -1,0 +1,29 @@
+/* The books: each event that came in is counted out. */
+#ifndef EV_CLI_BOOKS_H
+#define EV_CLI_BOOKS_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "op/watermark.h"
+
+struct books {
+    const char *tool;
+    const char *result;  /* what this tool calls the events that went on: "passed", "windowed", "written" */
+    uint64_t in;         /* events and bad lines; = results + filtered + late + rejected */
+    uint64_t results;
+    uint64_t filtered;   /* by --where, --since, --until */
+    uint64_t late;
+    uint64_t rejected;
+    uint64_t blank;      /* empty lines; not in `in` */
+    uint64_t rows;       /* that a stage which makes events has written */
+    uint64_t missed;     /* windows that events missed while they entered others */
+    uint64_t mismatches; /* events in which --where compared different types */
+    int64_t watermark;
+    struct disorder disorder;
+};
+
+/* One line of JSON with its newline. Distances are in seconds. */
+void books_write(struct buf *out, const struct books *b);
+
+#endif

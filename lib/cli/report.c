@@ -1,0 +1,228 @@
+#include "cli/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "wire/envelope.h"
+
+static struct stage *running;
+static volatile sig_atomic_t stop_signal, books_wanted, tick;
+static bool drawn; /* a progress line stands on the terminal */
+
+enum { HINT_AFTER_S = 30 };
+
+static int64_t now_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * (int64_t)SECOND_US + t.tv_nsec / 1000;
+}
+
+/* ---- what is said ---- */
+
+/* One write, so that lines of the stages of a pipe do not mix. */
+static void say(struct buf *line) {
+    struct err ignored;
+    report_clear();
+    (void)io_write(STDERR_FILENO, line->p, line->n, &ignored);
+    buf_free(line);
+}
+
+/* Control characters would let a file name or a value write to the terminal. */
+static void add_printable(struct buf *out, const char *text) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c == 0x7F) buf_printf(out, "\\x%02x", c);
+        else buf_addc(out, *text);
+    }
+}
+
+static void say_message(const struct stage *st, const char *text) {
+    struct buf line = {0};
+    buf_printf(&line, "%s: ", st->tool->name);
+    add_printable(&line, text);
+    buf_addc(&line, '\n');
+    say(&line);
+}
+
+void stage_note(const struct stage *st, const char *format, ...) {
+    if (st->o.quiet) return;
+    char text[ERR_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say_message(st, text);
+}
+
+void report_books(struct stage *st) {
+    struct buf line = {0};
+    st->books.watermark = st->inputs ? inputs_watermark(st->inputs) : TIME_NONE;
+    st->books.blank = st->inputs ? inputs_blank(st->inputs) : 0;
+    books_write(&line, &st->books);
+    say(&line);
+}
+
+/* ---- the end ---- */
+
+static void write_abort(struct stage *st, const struct err *e) {
+    struct err ignored;
+    struct buf line = {0};
+    if (!st->writes_out || !st->out.buf.p || isatty(STDOUT_FILENO)) return;
+    (void)out_flush(&st->out, &ignored);
+    if (st->out.broke_off) buf_addc(&line, '\n');
+    abort_write(&line, st->tool->name, e->code, e->text);
+    (void)io_write(STDOUT_FILENO, line.p, line.n, &ignored);
+    buf_free(&line);
+}
+
+_Noreturn void stage_fail(struct stage *st, const struct err *e) {
+    struct err ignored;
+    io_hooks = (struct io_hooks){0};
+    say_message(st, e->text);
+    write_abort(st, e);
+    if (st->abandon) st->abandon(st);
+    (void)side_close(st->reject, &ignored);
+    if (st->late != st->reject) (void)side_close(st->late, &ignored);
+    if (st->o.stats) report_books(st);
+    exit(e->code);
+}
+
+static void out_of_memory(size_t wanted) {
+    struct err e;
+    err_set(&e, EXIT_IO, "out of memory: %zu bytes more were needed", wanted);
+    stage_fail(running, &e);
+}
+
+/* ---- signals ---- */
+
+static void on_stop(int number) {
+    if (stop_signal) _exit(128 + number);
+    stop_signal = number;
+    /* The signal may come between the check and a call that blocks: the alarm interrupts that one. */
+    alarm(1);
+}
+
+static void on_tick(int number) {
+    (void)number;
+    tick = 1;
+    if (stop_signal) alarm(1);
+}
+
+static void on_usr1(int number) {
+    (void)number;
+    books_wanted = 1;
+}
+
+static void catch(int number, void (*handler)(int)) {
+    struct sigaction old, a = {.sa_handler = handler};
+    sigemptyset(&a.sa_mask);
+    /* What nohup or the shell's & ignores stays ignored. */
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN) return;
+    sigaction(number, &a, NULL);
+}
+
+static void stop(struct stage *st) {
+    struct err e;
+    err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by SIG%s, the output is incomplete",
+        sigabbrev_np(stop_signal));
+    stage_fail(st, &e);
+}
+
+/* ---- progress ---- */
+
+void report_clear(void) {
+    if (drawn) (void)!write(STDERR_FILENO, "\r\033[K", 4);
+    drawn = false;
+}
+
+static bool shows_progress(const struct stage *st) {
+    if (st->o.progress) return true;
+    if (st->o.quiet || !isatty(STDERR_FILENO) || isatty(STDOUT_FILENO) || !st->inputs) return false;
+    const char *current = inputs_current(st->inputs);
+    return current && source_is_regular(current);
+}
+
+static void add_left(struct buf *line, uint64_t done, uint64_t total, double seconds) {
+    if (!total || !done || done > total) return;
+    double left = seconds * (double)(total - done) / (double)done;
+    buf_printf(line, ", %.0f%%, %.0f s left", 100.0 * (double)done / (double)total, left);
+}
+
+static void draw(struct stage *st, double seconds) {
+    uint64_t done, total;
+    struct buf line = {0};
+    inputs_position(st->inputs, &done, &total);
+    buf_printf(&line, "%s%s: %" PRIu64 " events, %.1f MB/s", isatty(STDERR_FILENO) ? "\r\033[K" : "",
+        st->tool->name, st->books.in, (double)done / seconds / 1e6);
+    int64_t watermark = inputs_watermark(st->inputs);
+    if (watermark > TIME_MIN && watermark < TIME_MAX) {
+        buf_adds(&line, ", watermark ");
+        buf_add_time(&line, watermark);
+    }
+    add_left(&line, done, total, seconds);
+    if (!isatty(STDERR_FILENO)) buf_addc(&line, '\n');
+    (void)!write(STDERR_FILENO, line.p, line.n);
+    drawn = isatty(STDERR_FILENO);
+    buf_free(&line);
+}
+
+static void hint_once(struct stage *st, double seconds) {
+    struct buf why = {0};
+    if (!st->hint || st->out.wrote || seconds < HINT_AFTER_S || !isatty(STDERR_FILENO)) return;
+    st->hint(st, &why);
+    st->hint = NULL;
+    stage_note(st, "no output yet: %.*s", (int)why.n, why.p);
+    buf_free(&why);
+}
+
+static void report(struct stage *st) {
+    tick = 0;
+    int64_t now = now_us();
+    double seconds = (double)(now - st->started_us) / SECOND_US;
+    if (!st->inputs) return;
+    hint_once(st, seconds);
+    if (now - st->drawn_us < SECOND_US || !shows_progress(st)) return;
+    st->drawn_us = now;
+    draw(st, seconds);
+}
+
+/* ---- the hooks ---- */
+
+static void look_at_flags(void) {
+    if (stop_signal) stop(running);
+    if (books_wanted) {
+        books_wanted = 0;
+        report_books(running);
+    }
+    if (tick) report(running);
+}
+
+static void before_read(void) {
+    struct err e;
+    look_at_flags();
+    if (running->writes_out && running->out.waits)
+        stage_must(running, out_flush(&running->out, &e), &e);
+}
+
+void report_start(struct stage *st) {
+    running = st;
+    st->started_us = st->drawn_us = now_us();
+    mem_set_oom(out_of_memory);
+    io_hooks = (struct io_hooks){.interrupted = look_at_flags, .before_read = before_read};
+    catch (SIGINT, on_stop);
+    catch (SIGTERM, on_stop);
+    catch (SIGHUP, on_stop);
+    catch (SIGUSR1, on_usr1);
+    catch (SIGALRM, on_tick);
+    if (st->o.progress || (!st->o.quiet && isatty(STDERR_FILENO))) {
+        struct itimerval second = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
+        setitimer(ITIMER_REAL, &second, NULL);
+    }
+}

@@ -1,0 +1,116 @@
+/* What all tools share: the common options, and the loop over events with its books.
+ *
+ *     stage_start(&st, &tool, argc, argv);   parses; --help and the like end here
+ *     ... the tool parses its own expressions, wanting fields from st.scanner ...
+ *     stage_open(&st, sources);              opens the inputs
+ *     while (stage_next(&st, &ev)) ...       good events that passed --where
+ *     return stage_end(&st);                 checks, closes, prints the books
+ *
+ * What cannot go on ends in stage_fail(): message, abort line, exit code. */
+#ifndef EV_CLI_STAGE_H
+#define EV_CLI_STAGE_H
+
+#include "cli/books.h"
+#include "cli/options.h"
+#include "cli/out.h"
+#include "expr/expr.h"
+#include "sink/sink.h"
+#include "source/inputs.h"
+
+struct stage_options {
+    /* time */
+    const char *time, *time_format, *time_unit, *tz;
+    int64_t lateness;
+    bool has_lateness;
+    /* events */
+    const char *where, *reject, *max_reject;
+    struct texts require;
+    bool allow_missing;
+    /* reading */
+    struct texts input; /* -i */
+    bool csv, tsv, json;
+    const char *header, *types;
+    int64_t max_line, max_depth;
+    /* talking */
+    bool stats, explain, verbose, quiet, progress;
+};
+
+/* A field that the command line names. */
+struct wanted {
+    char *path;       /* as it would be typed */
+    const char *role; /* the option that names it; NULL: none does */
+    bool seen;
+};
+
+struct stage {
+    const struct tool *tool;
+    struct stage_options o;
+    struct texts operands;
+    bool needs_time;   /* the tool sets it before stage_open() */
+    bool writes_out;   /* events go to standard output: it is opened, and gets the abort line */
+
+    struct json_scanner *scanner;
+    struct zone *zone;
+    struct expr *where;
+    struct time_format times;
+    int time_field;             /* -1: none */
+    bool time_is_window_end;    /* rows of evwindow without --time */
+    struct wanted *wanted; /* by the scanner's index */
+    size_t n_wanted, n_unseen;
+    int *required; /* indexes of --require */
+    size_t n_required;
+
+    struct source_list sources;
+    struct inputs *inputs;
+    struct out out;
+    struct side *reject;
+    struct side *late;
+    const char *late_dest;      /* the tool sets it before stage_open(); NULL: none */
+    int64_t reject_limit;       /* INT64_MAX: none */
+    double reject_share;        /* of all events, judged at the end */
+    struct books books;
+    struct buf scratch; /* unescaped text of the event at hand */
+
+    void (*abandon)(struct stage *st);                /* the tool's clean-up before a failing exit, or NULL */
+    void (*hint)(struct stage *st, struct buf *out);  /* why there is no output yet, or NULL */
+    int64_t started_us, drawn_us;                     /* by the monotonic clock */
+
+    const char *bad_code, *bad_field; /* why accept() refused the event at hand */
+    struct json_field bad_value;
+};
+
+/* The groups of options that every tool shows, and those of tools that know event time; `o` must live as long as the process. */
+extern struct stage_options stage_options;
+extern const struct option_group stage_time_group, stage_event_group, stage_input_group, stage_common_group;
+
+/* Parses, sets up signals, makes the scanner, the zone and --where. Ends the process on usage errors, --help, --version, --completion. */
+void stage_start(struct stage *st, const struct tool *tool, int argc, char **argv);
+
+/* Wants all fields of an expression, to be seen at least once in a bounded run; `role` is the option that names it. Returns x. */
+struct expr *stage_want(struct stage *st, struct expr *x, const char *role);
+
+/* Opens inputs (of the operands or -i; standard input where there are none) and outputs. */
+void stage_open(struct stage *st, struct texts sources);
+
+bool stage_next(struct stage *st, struct event *ev);
+
+/* The event is bad for what the tool needs of it: to --reject, or the end. */
+void stage_reject(struct stage *st, const struct event *ev, const char *code, const char *field, const struct json_field *value,
+    struct err *e);
+/* The event is late: to --late, and counted. */
+void stage_late(struct stage *st, const struct event *ev, int64_t window_start, int64_t late_by);
+
+/* Closes and checks everything, prints warnings and the books; the exit code. */
+int stage_end(struct stage *st);
+/* After the loop and before anything is published: was each named field seen, are the rejects within their limit? Ends the process otherwise. */
+void stage_check(struct stage *st);
+
+/* Prints `tool: text`, writes the abort line, and exits with e->code. */
+_Noreturn void stage_fail(struct stage *st, const struct err *e);
+void stage_note(const struct stage *st, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* True when e-returning calls may go on: `stage_must(st, ok, &e)` fails the stage when !ok. */
+static inline void stage_must(struct stage *st, bool ok, const struct err *e) {
+    if (__builtin_expect(!ok, 0)) stage_fail(st, e);
+}
+
+#endif
