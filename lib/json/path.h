@@ -26,6 +26,7 @@ bool json_path_parse(struct slice text, struct json_path *out, struct err *e);
  * is an operator, so it ends a name here. */
 bool json_path_parse_front(struct slice *text, struct json_path *out, struct err *e);
 void json_path_free(struct json_path *p);
+bool json_step_eq(const struct json_step *a, const struct json_step *b);
 bool json_path_eq(const struct json_path *a, const struct json_path *b);
 /* As it would be typed. */
 void json_path_write(struct buf *out, const struct json_path *p);

@@ -1,0 +1,281 @@
+/* The code that reads text, compiled once for each engine. The including file defines before:
+ *
+ *   enum { BLOCK = ... };                      bytes that a primitive reads, all of them
+ *   size_t block_plain(const char *p)          bytes at p that are neither quote, backslash, control
+ *                                              character nor over 0x7F; at most BLOCK
+ *   size_t block_digits(const char *p)         bytes at p that are digits; at most BLOCK
+ *   bool block_equal(p, literal, n)            is p[0, n) the literal? reads whole blocks of both
+ *
+ * Nothing reads at or behind `limit`: where less than SLACK bytes are left, single bytes are
+ * looked at instead. */
+#include <string.h>
+
+#include "json/inner.h"
+
+/* What quick steps may read from where they stand: a string's first block and the byte behind it, or the digits of
+ * a number, a point, its decimals, and a byte. */
+enum { SLACK = 2 * BLOCK + 8 };
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+
+static inline bool is_plain(char c) { return (signed char)c >= 0x20 && c != '"' && c != '\\'; }
+
+static inline bool is_hex(char c) {
+    return is_digit(c) || ((unsigned char)((c | 0x20) - 'a') < 6);
+}
+
+static size_t escape_length(const char *p, const char *end) {
+    if (end - p < 2) return 0;
+    switch (p[1]) {
+    case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': return 2;
+    case 'u': break;
+    default: return 0;
+    }
+    return end - p >= 6 && is_hex(p[2]) && is_hex(p[3]) && is_hex(p[4]) && is_hex(p[5]) ? 6 : 0;
+}
+
+/* From a byte inside a string to its closing quote, before end. NULL: *bad is where it goes wrong, or end. */
+static const char *string_end(
+    const char *p, const char *end, const char *limit, bool *escaped, const char **bad) {
+    for (;;) {
+        size_t n = BLOCK;
+        for (; n == BLOCK && p < end && limit - p >= BLOCK; p += n) n = block_plain(p);
+        if (n == BLOCK)
+            while (p < end && is_plain(*p)) p++;
+        if (p >= end) break;
+        if (*p == '"') return p;
+        if (*p == '\\') *escaped = true;
+        n = *p == '\\' ? escape_length(p, end)
+            : (*p & 0x80) ? utf8_length(p, (size_t)(end - p)) : 0;
+        if (n == 0) break;
+        p += n;
+    }
+    *bad = p < end ? p : end;
+    return NULL;
+}
+
+/* Behind the number at p; NULL: none, *bad is where a digit was expected. */
+static const char *number_end(const char *p, const char *end, const char **bad) {
+    if (p < end && *p == '-') p++;
+    *bad = p;
+    if (p == end || !is_digit(*p)) return NULL;
+    if (*p++ != '0')
+        while (p < end && is_digit(*p)) p++;
+    if (p < end && *p == '.') {
+        *bad = ++p;
+        while (p < end && is_digit(*p)) p++;
+        if (p == *bad) return NULL;
+    }
+    if (p < end && (*p | 0x20) == 'e') {
+        p++;
+        if (p < end && (*p == '+' || *p == '-')) p++;
+        *bad = p;
+        while (p < end && is_digit(*p)) p++;
+        if (p == *bad) return NULL;
+    }
+    return p;
+}
+
+/* The same for the usual: a few digits, perhaps a point and a few more. NULL: look closer. SLACK bytes
+ * at p are readable. */
+static inline const char *quick_number(const char *p) {
+    size_t n = block_digits(p);
+    if (n == 0 || n == BLOCK || (*p == '0' && n > 1)) return NULL;
+    p += n;
+    if (*p == '.') {
+        n = block_digits(p + 1);
+        if (n == 0 || n == BLOCK) return NULL;
+        p += n + 1;
+    }
+    return (*p | 0x20) == 'e' ? NULL : p;
+}
+
+/* Behind the word at p, or NULL. */
+static inline const char *word_end(const char *p, const char *end, const char *word, size_t n) {
+    return (size_t)(end - p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
+}
+
+/* Behind true, false or null at p, or NULL. */
+static const char *name_end(const char *p, const char *end) {
+    switch (*p) {
+    case 't': return word_end(p, end, "true", 4);
+    case 'f': return word_end(p, end, "false", 5);
+    case 'n': return word_end(p, end, "null", 4);
+    default: return NULL;
+    }
+}
+
+static inline struct json_field field_of(const char *p, const char *end, enum json_kind kind) {
+    return (struct json_field){.p = p, .n = (uint32_t)(end - p), .kind = (uint8_t)kind};
+}
+
+/* ---- any text ---- */
+
+static inline const char *past_space(const char *p, const char *end) {
+    while (p < end && is_space(*p)) p++;
+    return p;
+}
+
+static inline int byte_at(const char *p, const char *end) {
+    return p < end ? (unsigned char)*p : -1;
+}
+
+static bool scan_text(struct json_scanner *s, struct slice text, const char *limit,
+    struct json_field *out, struct err *e) {
+    const char *end = text.p + text.n, *p = past_space(text.p, end), *q, *bad;
+    int depth = 0;
+    bool in_object = false;
+    struct want *in = NULL;        /* of the innermost container */
+    struct want *want = s->wants;  /* of the value at p */
+    struct json_field field;
+
+value:
+    switch (byte_at(p, end)) {
+    case '"':
+        field = field_of(p + 1, p + 1, JSON_STRING);
+        q = string_end(p + 1, end, limit, &field.escaped, &bad);
+        if (!q) return scan_bad_string(e, text, bad);
+        field.n = (uint32_t)(q - field.p);
+        q++;
+        break;
+    case '{': case '[': goto open;
+    case 't': case 'f': case 'n':
+        q = name_end(p, end);
+        if (!q) return scan_expected(e, text, p, "a value");
+        field = field_of(p, q, kind_of(*p));
+        break;
+    case '-':
+    case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+        q = limit - p >= SLACK ? quick_number(p) : NULL;
+        if (!q || q > end) q = number_end(p, end, &bad);
+        if (!q) return scan_expected(e, text, bad, "a digit");
+        field = field_of(p, q, JSON_NUMBER);
+        break;
+    default: return scan_expected(e, text, p, "a value");
+    }
+    if (want && want->index >= 0) out[want->index] = field;
+    p = q;
+
+next:
+    p = past_space(p, end);
+    if (depth == 0) return p == end || scan_expected(e, text, p, "nothing behind the value");
+    if (byte_at(p, end) == (in_object ? '}' : ']')) goto close;
+    if (byte_at(p, end) != ',')
+        return scan_expected(e, text, p, in_object ? "',' or '}'" : "',' or ']'");
+    p = past_space(p + 1, end);
+    if (in_object) goto key;
+    want = in ? want_index(s, in, ++s->frames[depth].index) : NULL;
+    goto value;
+
+open:
+    if (depth == s->max_depth) return scan_too_deep(e, s->max_depth);
+    depth++;
+    in = want;
+    in_object = *p == '{';
+    if (in_object)
+        s->is_object[depth / 64] |= UINT64_C(1) << depth % 64;
+    else
+        s->is_object[depth / 64] &= ~(UINT64_C(1) << depth % 64);
+    if (depth < s->n_frames) s->frames[depth] = (struct frame){.node = in};
+    if (in && in->index >= 0) out[in->index] = field_of(p, p, kind_of(*p));
+    p = past_space(p + 1, end);
+    if (byte_at(p, end) == (in_object ? '}' : ']')) goto close;
+    if (in_object) goto key;
+    want = in ? want_index(s, in, 0) : NULL;
+    goto value;
+
+key:
+    if (byte_at(p, end) != '"') return scan_expected(e, text, p, "a key");
+    bool escaped = false;
+    q = string_end(p + 1, end, limit, &escaped, &bad);
+    if (!q) return scan_bad_string(e, text, bad);
+    want = in ? want_key(s, in, (struct slice){p + 1, (size_t)(q - p - 1)}, escaped, out) : NULL;
+    p = past_space(q + 1, end);
+    if (byte_at(p, end) != ':') return scan_expected(e, text, p, "':' after a key");
+    p = past_space(p + 1, end);
+    goto value;
+
+close:
+    p++;
+    if (in && in->index >= 0) out[in->index].n = (uint32_t)(p - out[in->index].p);
+    depth--;
+    in = depth < s->n_frames ? s->frames[depth].node : NULL;
+    in_object = s->is_object[depth / 64] >> depth % 64 & 1;
+    goto next;
+}
+
+/* ---- lines of a known shape ---- */
+
+static inline bool literal_at(const char *p, const char *end, const char *literal, size_t n) {
+    size_t left = (size_t)(end - p);
+    if (LIKELY(left >= n + BLOCK)) return block_equal(p, literal, n);
+    return left >= n && memcmp(p, literal, n) == 0;
+}
+
+/* Behind the scalar value at p, NULL where there is none. *field is set. */
+static inline const char *scalar_end(const char *p, const char *end, struct json_field *field) {
+    const char *q, *bad;
+    bool roomy = LIKELY(end - p >= SLACK);
+    if (roomy && LIKELY(*p == '"')) {
+        q = p + 1 + block_plain(p + 1);
+        if (LIKELY(*q == '"')) {
+            *field = field_of(p + 1, q, JSON_STRING);
+            return q + 1;
+        }
+    }
+    if (p < end && *p == '"') {
+        *field = field_of(p + 1, p + 1, JSON_STRING);
+        q = string_end(p + 1, end, end, &field->escaped, &bad);
+        if (!q) return NULL;
+        field->n = (uint32_t)(q - field->p);
+        return q + 1;
+    }
+    q = roomy ? quick_number(p) : NULL;
+    if (!q) q = number_end(p, end, &bad);
+    if (!q && p < end) q = name_end(p, end);
+    if (q) *field = field_of(p, q, kind_of(*p));
+    return q;
+}
+
+static void obey_marks(const struct mark *m, const char *p, struct json_field *out) {
+    for (;; m++) {
+        struct json_field *field = &out[m->want];
+        const char *at = p + m->at;
+        if (m->what == MARK_BEGIN) *field = field_of(at, at, kind_of(*at));
+        if (m->what == MARK_END) field->n = (uint32_t)(at - field->p);
+        if (m->what == MARK_MISSING) *field = (struct json_field){0};
+        if (m->last) return;
+    }
+}
+
+/* The '\n' at p or behind a '\r' at p, or NULL. */
+static inline const char *newline_at(const char *p, const char *end) {
+    if (p < end && *p == '\n') return p;
+    return end - p >= 2 && p[0] == '\r' && p[1] == '\n' ? p + 1 : NULL;
+}
+
+static const char *scan_line(const struct shapes *t, const char *p, const char *end,
+    struct json_field *out, size_t *text_n) {
+    const char *begin = p;
+    for (uint32_t i = t->first; i != 0;) {
+        const struct shape *shape = &t->nodes[i];
+        i = shape->other;
+        if (!literal_at(p, end, t->literals.p + shape->literal, shape->literal_n)) continue;
+        const char *q = p + shape->literal_n;
+        if (shape->next == 0) {
+            const char *newline = newline_at(q, end);
+            if (!newline) continue;
+            if (shape->marks) obey_marks(&t->marks[shape->marks], p, out);
+            *text_n = (size_t)(q - begin);
+            return newline;
+        }
+        struct json_field field;
+        const char *behind = scalar_end(q, end, &field);
+        if (!behind) continue;
+        if (shape->marks) obey_marks(&t->marks[shape->marks], p, out);
+        if (shape->want >= 0) out[shape->want] = field;
+        p = behind;
+        i = shape->next;
+    }
+    return NULL;
+}

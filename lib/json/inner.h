@@ -1,0 +1,160 @@
+/* Inside lib/json only: what the scanner's parts share.
+ *
+ *   scan.c                        the scanner's life, what is wanted, errors
+ *   core.h                        the code that reads text; scan_avx2.c and scan_portable.c each compile it
+ *                                 over their own primitives
+ *   shapes.c                      the templates: how lines of the same shape are remembered
+ *
+ * What is wanted is a tree of steps: node 0 is the root value, a child is one key or index deeper. */
+#ifndef EV_JSON_INNER_H
+#define EV_JSON_INNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "json/scan.h"
+
+struct want {
+    struct json_step step;   /* owned */
+    int index;               /* in `out`, or -1 */
+    int child, sibling;      /* nodes; 0 is none */
+    uint64_t key_lengths;    /* bit n % 64 is set where a child's key has n bytes */
+    uint64_t seen;           /* the scan that met it last: a second time is a duplicate key */
+};
+
+struct frame {
+    struct want *node; /* of an open container, NULL where nothing in it is wanted */
+    long index;        /* of an array's current element */
+};
+
+/* The shapes of lines, as a tree: a node is a literal text (all between two scalar values: punctuation, keys,
+ * white space) and then a value, or at a leaf the end of the line. What may follow a value is a chain
+ * of alternatives. Lines that differ late share their beginning, so a mismatch never starts over. By JSON's grammar
+ * a text can be cut into literals and values in one way only, so at most one alternative fits. */
+struct shape {
+    uint32_t literal;    /* position in shapes.literals */
+    uint16_t literal_n;
+    uint16_t marks;      /* position in shapes.marks, 0 is none */
+    int32_t want;        /* the value's index in `out`, or -1 */
+    uint32_t next;       /* the first node of what may follow; 0: a leaf */
+    uint32_t other;      /* the next alternative to this node; 0 is none */
+};
+
+/* What else a literal means: a wanted object or array begins or ends in it, or (at a leaf) is missing in this shape. */
+struct mark {
+    enum { MARK_BEGIN, MARK_END, MARK_MISSING } what;
+    bool last;       /* of its literal */
+    uint16_t at;     /* the byte of the literal */
+    int32_t want;
+};
+
+struct shapes {
+    struct shape *nodes; /* from 1 */
+    struct mark *marks;  /* from 1 */
+    struct buf literals; /* padded, so that a block may be loaded at any literal's last byte */
+    uint32_t n, n_marks;
+    uint32_t first; /* the alternatives for a line's beginning */
+    /* Whether trying pays is measured, see shapes.c. */
+    uint32_t tried, hit, learned;
+    uint32_t rest;   /* lines that are not tried */
+    unsigned failed; /* windows in a row that did not pay */
+};
+
+struct engine {
+    const char *name;
+    bool (*text)(struct json_scanner *s, struct slice text, const char *limit,
+        struct json_field *out, struct err *e);
+    const char *(*line)(const struct shapes *t, const char *p, const char *end,
+        struct json_field *out, size_t *text_n);
+};
+extern const struct engine json_engine_portable, json_engine_avx2;
+
+struct json_scanner {
+    const struct engine *engine;
+    int max_depth;
+    uint64_t *is_object; /* a bit for each open container */
+    struct frame *frames; /* of the outer containers, as deep as paths go; [0] is unused */
+    int n_frames;
+    struct want *wants;
+    int n_wants, n_fields;
+    uint64_t scans;
+    bool repeated; /* the text had a wanted key twice */
+    struct buf key; /* unescaped */
+    struct shapes shapes;
+    const char *missed; /* the line that json_scan_line() tried last, in vain */
+};
+
+/* The child of node for a key, met in this scan; NULL where nothing in it is wanted. If it was met before, its fields go
+ * back to missing. key is as written. */
+struct want *want_key(
+    struct json_scanner *s, struct want *node, struct slice key, bool escaped, struct json_field *out);
+struct want *want_index(struct json_scanner *s, const struct want *node, long index);
+
+/* Fills e and returns false. at is where it went wrong, expected what should be there. */
+bool scan_expected(struct err *e, struct slice text, const char *at, const char *expected);
+bool scan_bad_string(struct err *e, struct slice text, const char *at);
+bool scan_too_deep(struct err *e, int max_depth);
+
+/* shapes_try() is false while trying does not pay; shapes_tried() takes note of the outcome. */
+bool shapes_try(struct shapes *t);
+void shapes_tried(struct shapes *t, bool hit);
+/* Remembers the shape of a line that json_scan() has accepted with these fields. */
+void shapes_learn(struct shapes *t, struct slice text, const struct json_field *fields, int n);
+void shapes_free(struct shapes *t);
+
+/* Length of the UTF-8 sequence at p (n > 0 bytes are there) by Unicode's table 3-7; 0: none. */
+static inline size_t utf8_length(const char *text, size_t n) {
+    const unsigned char *p = (const unsigned char *)text;
+    unsigned char c = p[0], low = 0x80, high = 0xBF;
+    if (c < 0x80) return 1;
+    size_t length = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    if (c < 0xC2 || c > 0xF4 || n < length) return 0;
+    if (c == 0xE0) low = 0xA0;
+    if (c == 0xED) high = 0x9F;
+    if (c == 0xF0) low = 0x90;
+    if (c == 0xF4) high = 0x8F;
+    if (p[1] < low || p[1] > high) return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    return length;
+}
+
+static inline bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static inline bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
+
+/* ---- over text that was accepted ---- */
+
+/* From an opening quote to behind the closing one. */
+static inline const char *past_string(const char *p, bool *escaped) {
+    *escaped = false;
+    for (p++; *p != '"'; p++)
+        if (*p == '\\') {
+            *escaped = true;
+            p++;
+        }
+    return p + 1;
+}
+
+/* Behind a number, true, false or null that begins at p. */
+static inline const char *past_word(const char *p, const char *end) {
+    while (p < end && *p != ',' && *p != ']' && *p != '}' && !is_space(*p)) p++;
+    return p;
+}
+
+static inline enum json_kind kind_of(char first) {
+    switch (first) {
+    case '"': return JSON_STRING;
+    case '{': return JSON_OBJECT;
+    case '[': return JSON_ARRAY;
+    case 't': return JSON_TRUE;
+    case 'f': return JSON_FALSE;
+    case 'n': return JSON_NULL;
+    default: return JSON_NUMBER;
+    }
+}
+
+#endif

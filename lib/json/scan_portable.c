@@ -1,0 +1,49 @@
+/* The engine for any processor: eight bytes at once in a 64-bit word. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { BLOCK = 8 };
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* First byte of the text lowest. */
+static inline uint64_t load(const char *p) {
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+/* The lowest byte whose top bit is set. */
+static inline size_t first_byte(uint64_t tops) {
+    return tops ? (size_t)__builtin_ctzll(tops) / 8 : BLOCK;
+}
+
+/* In each of these a borrow or carry can only falsify bytes above the first that counts. */
+static inline uint64_t zero_bytes(uint64_t x) { return (x - EACH_BYTE(1)) & ~x; }
+
+static inline size_t block_plain(const char *p) {
+    uint64_t x = load(p);
+    uint64_t special = x | (x - EACH_BYTE(0x20)) | zero_bytes(x ^ EACH_BYTE('"')) |
+                       zero_bytes(x ^ EACH_BYTE('\\'));
+    return first_byte(special & EACH_BYTE(0x80));
+}
+
+static inline size_t block_digits(const char *p) {
+    uint64_t x = load(p) ^ EACH_BYTE('0');
+    return first_byte((x | (x + EACH_BYTE(0x76))) & EACH_BYTE(0x80));
+}
+
+static inline bool block_equal(const char *p, const char *literal, size_t n) {
+    for (; n > BLOCK; n -= BLOCK, p += BLOCK, literal += BLOCK)
+        if (load(p) != load(literal)) return false;
+    return ((load(p) ^ load(literal)) << (64 - 8 * n)) == 0;
+}
+
+#include "json/core.h"
+
+const struct engine json_engine_portable = {"portable", scan_text, scan_line};
