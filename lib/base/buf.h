@@ -12,11 +12,11 @@
 
 #include "base/slice.h"
 
-void *mem_alloc(size_t n);                                /* never NULL; n 0 gives a unique pointer */
-void *mem_zero(size_t count, size_t size);                /* checks the product */
-void *mem_grow(void *p, size_t count, size_t size);       /* realloc of count * size, checked */
-char *mem_str(struct slice s);                            /* a NUL-terminated copy */
-void mem_set_oom(void (*handler)(size_t wanted));         /* must not return */
+void *mem_alloc(size_t n);                          /* never NULL; n 0 gives a unique pointer */
+void *mem_zero(size_t count, size_t size);          /* checks the product */
+void *mem_grow(void *p, size_t count, size_t size); /* realloc of count * size, checked */
+char *mem_str(struct slice s);                      /* a NUL-terminated copy */
+void mem_set_oom(void (*handler)(size_t wanted));   /* must not return */
 
 struct buf {
     char *p;

@@ -19,9 +19,9 @@ enum { DECIMAL_MAX_SCALE = 38, DECIMAL_SMALL_SCALE = 18 };
 
 struct decimal {
     bool wide;
-    uint8_t scale;   /* when not wide: 0..18, value = small / 10^scale */
-    int64_t small;   /* when not wide */
-    uint64_t w[4];   /* when wide: two's complement, least limb first, units of 10^-38 */
+    uint8_t scale; /* when not wide: 0..18, value = small / 10^scale */
+    int64_t small; /* when not wide */
+    uint64_t w[4]; /* when wide: two's complement, least limb first, units of 10^-38 */
 };
 
 static inline struct decimal decimal_int(int64_t v) { return (struct decimal){.small = v}; }
@@ -68,7 +68,27 @@ struct sum {
 };
 
 void sum_add(struct sum *s, const struct decimal *d);
-void sum_add_small(struct sum *s, int64_t small, int scale); /* adds small / 10^scale, scale 0..18 */
+/* 10^(38 - scale), low limb first. */
+extern const uint64_t decimal_units[DECIMAL_SMALL_SCALE + 1][2];
+
+/* Adds small / 10^scale, scale 0..18. */
+static inline void sum_add_small(struct sum *s, int64_t small, int scale) {
+    __extension__ typedef unsigned __int128 u128;
+    uint64_t sign = small < 0 ? UINT64_MAX : 0;
+    uint64_t magnitude = ((uint64_t)small ^ sign) - sign;
+    u128 low = (u128)magnitude * decimal_units[scale][0];
+    u128 high = (u128)magnitude * decimal_units[scale][1] + (uint64_t)(low >> 64);
+    u128 t = (u128)s->w[0] + ((uint64_t)low ^ sign) + (sign & 1);
+    s->w[0] = (uint64_t)t;
+    t = (t >> 64) + s->w[1] + ((uint64_t)high ^ sign);
+    s->w[1] = (uint64_t)t;
+    t = (t >> 64) + s->w[2] + ((uint64_t)(high >> 64) ^ sign);
+    s->w[2] = (uint64_t)t;
+    t = (t >> 64) + s->w[3] + sign;
+    s->w[3] = (uint64_t)t;
+    s->w[4] += (uint64_t)(t >> 64) + sign;
+}
+
 void sum_merge(struct sum *s, const struct sum *other);
 bool sum_is_zero(const struct sum *s);
 /* Exact, canonical. At most 140 bytes. */

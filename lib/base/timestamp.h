@@ -11,7 +11,7 @@
 #include "base/slice.h"
 
 #define TIME_MIN INT64_C(-62135510400000000) /* 0001-01-02T00:00:00Z */
-#define TIME_MAX INT64_C(253402127999999999) /* 9999-12-30T23:59:59.999999Z */
+#define TIME_MAX INT64_C(253402214399999999) /* 9999-12-30T23:59:59.999999Z */
 #define TIME_NONE INT64_MIN                  /* no time; as a watermark: before everything */
 #define TIME_END INT64_MAX                   /* as a watermark: the input is complete */
 

@@ -1,0 +1,147 @@
+/* Inside decimal.h's implementation: integers of several 64-bit limbs, least first, and rounding.
+ * The loops are over 3 to 8 limbs; compilers unroll them. */
+#ifndef EV_BASE_WIDE_H
+#define EV_BASE_WIDE_H
+
+#include "base/decimal.h"
+
+__extension__ typedef unsigned __int128 u128;
+__extension__ typedef __int128 i128;
+
+/* 10^19, the greatest power of ten in a limb. 10^38, a decimal's unit, is its square. */
+enum { CHUNK_DIGITS = 19 };
+#define CHUNK UINT64_C(10000000000000000000)
+
+extern const uint64_t pow10_u64[CHUNK_DIGITS + 1];
+
+static inline uint64_t limbs_add(uint64_t *a, const uint64_t *b, int n) {
+    u128 t = 0;
+    for (int i = 0; i < n; i++) {
+        t += (u128)a[i] + b[i];
+        a[i] = (uint64_t)t;
+        t >>= 64;
+    }
+    return (uint64_t)t;
+}
+
+/* a += v; returns the carry. */
+static inline uint64_t limbs_add_small(uint64_t *a, int n, uint64_t v) {
+    for (int i = 0; i < n && v; i++) v = __builtin_add_overflow(a[i], v, &a[i]);
+    return v;
+}
+
+/* a -= b; returns the borrow. */
+static inline uint64_t limbs_sub(uint64_t *a, const uint64_t *b, int n) {
+    uint64_t borrow = 0;
+    for (int i = 0; i < n; i++) {
+        u128 t = (u128)a[i] - b[i] - borrow;
+        a[i] = (uint64_t)t;
+        borrow = (uint64_t)(t >> 64) & 1;
+    }
+    return borrow;
+}
+
+static inline void limbs_negate(uint64_t *a, int n) {
+    for (int i = 0; i < n; i++) a[i] = ~a[i];
+    limbs_add_small(a, n, 1);
+}
+
+/* Makes two's complement a magnitude; true where it was negative. */
+static inline bool limbs_abs(uint64_t *a, int n) {
+    bool negative = a[n - 1] >> 63;
+    if (negative) limbs_negate(a, n);
+    return negative;
+}
+
+static inline int limbs_cmp(const uint64_t *a, const uint64_t *b, int n) {
+    while (n--)
+        if (a[n] != b[n]) return a[n] < b[n] ? -1 : 1;
+    return 0;
+}
+
+static inline bool limbs_zero(const uint64_t *a, int n) {
+    uint64_t any = 0;
+    for (int i = 0; i < n; i++) any |= a[i];
+    return any == 0;
+}
+
+/* a *= m; returns the limb that no longer fits. */
+static inline uint64_t limbs_mul(uint64_t *a, int n, uint64_t m) {
+    u128 t = 0;
+    for (int i = 0; i < n; i++) {
+        t += (u128)a[i] * m;
+        a[i] = (uint64_t)t;
+        t >>= 64;
+    }
+    return (uint64_t)t;
+}
+
+/* a /= d; returns the remainder. */
+static inline uint64_t limbs_div(uint64_t *a, int n, uint64_t d) {
+    u128 t = 0;
+    while (n-- > 0) {
+        t = t << 64 | a[n];
+        a[n] = (uint64_t)(t / d);
+        t -= (u128)a[n] * d;
+    }
+    return (uint64_t)t;
+}
+
+/* a *= 10^k; what no longer fits is lost. */
+void limbs_mul_pow10(uint64_t *a, int n, int k);
+
+/* Cuts a into chunks of 19 digits, least first; returns how many there are (0 for zero). a is
+ * consumed. n limbs give at most n + n / 64 + 1 chunks. */
+int limbs_chunks(uint64_t *a, int n, uint64_t *chunks);
+
+/* Decimal digits of v, 0 for 0. */
+int digit_count(uint64_t v);
+
+/* What was cut off behind the last digit that is kept, compared with half of that digit. */
+enum tail { TAIL_ZERO, TAIL_LOW, TAIL_HALF, TAIL_HIGH };
+
+/* The tail of a remainder r of a division by d (0 <= r < d), with `behind` further behind it. */
+static inline enum tail tail_of(uint64_t r, uint64_t d, enum tail behind) {
+    uint64_t rest = d - r;
+    if (r > rest || (r == rest && behind != TAIL_ZERO)) return TAIL_HIGH;
+    if (r == rest) return TAIL_HALF;
+    return r || behind != TAIL_ZERO ? TAIL_LOW : TAIL_ZERO;
+}
+
+static inline bool rounds_up(enum rounding how, bool negative, bool odd, enum tail tail) {
+    if (how == ROUND_HALF_EVEN) return tail == TAIL_HIGH || (tail == TAIL_HALF && odd);
+    return tail != TAIL_ZERO && negative == (how == ROUND_FLOOR);
+}
+
+/* v * 10^exponent, a number in 17 digits. */
+struct scaled {
+    uint64_t v;
+    int exponent;
+};
+
+/* Rounds magnitudes half to even to 17 significant digits and at most 38 decimals. */
+struct scaled round17(uint64_t v, int exponent, enum tail tail);
+/* The same of a, in units of 10^-38; a is consumed. */
+struct scaled limbs_round17(uint64_t *a, int n, enum tail tail);
+
+bool scaled_to_decimal(bool negative, struct scaled s, struct decimal *out);
+void scaled_write(struct buf *out, bool negative, struct scaled s);
+/* Writes a magnitude in units of 10^-38; a is consumed. */
+void limbs_write(struct buf *out, bool negative, uint64_t *a, int n);
+
+/* The number in units of 10^-38, two's complement. */
+void decimal_to_units(const struct decimal *d, uint64_t w[4]);
+/* Below 10^76 units, the bound of decimals? */
+bool units_fit(const uint64_t w[4]);
+
+static inline bool decimal_set_small(struct decimal *out, int64_t small, int scale) {
+    out->wide = false;
+    out->scale = (uint8_t)scale;
+    out->small = small;
+    return true;
+}
+
+/* The magnitude w with a sign becomes *out; false at 10^76 units and beyond. */
+bool decimal_set_units(struct decimal *out, bool negative, const uint64_t w[4]);
+
+#endif
