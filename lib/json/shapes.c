@@ -118,6 +118,9 @@ static bool cut_value(struct cut *c, const char *p, const char *behind) {
 /* False: not worth remembering. The last piece is what is behind the last value. */
 static bool cut_line(struct cut *c, struct slice text) {
     const char *p = text.p, *end = p + text.n;
+    while (is_space(*p)) p++;
+    if (*p != '{') return false;
+    p = text.p;
     c->pieces[0] = (struct piece){.p = p, .want = -1};
     while (p < end) {
         bool escaped, ok = true;
