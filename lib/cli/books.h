@@ -9,10 +9,11 @@
 
 struct books {
     const char *tool;
-    const char *result;  /* what this tool calls the events that went on: "passed", "windowed", "written" */
-    uint64_t in;         /* events and bad lines; = results + filtered + late + rejected */
+    const char
+        *result; /* what this tool calls the events that went on: "passed", "windowed", "written" */
+    uint64_t in; /* events and bad lines; = results + filtered + late + rejected */
     uint64_t results;
-    uint64_t filtered;   /* by --where, --since, --until */
+    uint64_t filtered; /* by --where, --since, --until */
     uint64_t late;
     uint64_t rejected;
     uint64_t blank;      /* empty lines; not in `in` */

@@ -7,9 +7,10 @@
 
 struct out {
     struct buf buf;
-    bool waits;      /* a pipe, a terminal: somebody waits for what is written, so it is flushed at each batch */
-    bool broke_off;  /* what was written does not end in a newline */
-    bool wrote;      /* something was written: for the no-output hint */
+    bool
+        waits; /* a pipe, a terminal: somebody waits for what is written, so it is flushed at each batch */
+    bool broke_off; /* what was written does not end in a newline */
+    bool wrote;     /* something was written: for the no-output hint */
 };
 
 /* EXIT_IO when standard output is closed. Makes a pipe large where the system allows it. */

@@ -75,7 +75,7 @@ static void write_abort(struct stage *st, const struct err *e) {
     struct err ignored;
     struct buf line = {0};
     if (!st->writes_out || !st->out.buf.p || isatty(STDOUT_FILENO)) return;
-    (void)out_flush(&st->out, &ignored);
+    if (!st->out.broke_off) (void)out_flush(&st->out, &ignored);
     if (st->out.broke_off) buf_addc(&line, '\n');
     abort_write(&line, st->tool->name, e->code, e->text);
     (void)io_write(STDOUT_FILENO, line.p, line.n, &ignored);
@@ -95,7 +95,10 @@ _Noreturn void stage_fail(struct stage *st, const struct err *e) {
 }
 
 static void out_of_memory(size_t wanted) {
+    static bool again;
     struct err e;
+    if (again) _exit(EXIT_IO);
+    again = true;
     err_set(&e, EXIT_IO, "out of memory: %zu bytes more were needed", wanted);
     stage_fail(running, &e);
 }
@@ -120,7 +123,7 @@ static void on_usr1(int number) {
     books_wanted = 1;
 }
 
-static void catch(int number, void (*handler)(int)) {
+static void catch (int number, void (*handler)(int)) {
     struct sigaction old, a = {.sa_handler = handler};
     sigemptyset(&a.sa_mask);
     /* What nohup or the shell's & ignores stays ignored. */
@@ -159,8 +162,9 @@ static void draw(struct stage *st, double seconds) {
     uint64_t done, total;
     struct buf line = {0};
     inputs_position(st->inputs, &done, &total);
-    buf_printf(&line, "%s%s: %" PRIu64 " events, %.1f MB/s", isatty(STDERR_FILENO) ? "\r\033[K" : "",
-        st->tool->name, st->books.in, (double)done / seconds / 1e6);
+    buf_printf(&line, "%s%s: %" PRIu64 " events, %.1f MB/s",
+        isatty(STDERR_FILENO) ? "\r\033[K" : "", st->tool->name, st->books.in,
+        (double)done / seconds / 1e6);
     int64_t watermark = inputs_watermark(st->inputs);
     if (watermark > TIME_MIN && watermark < TIME_MAX) {
         buf_adds(&line, ", watermark ");
@@ -207,6 +211,7 @@ static void look_at_flags(void) {
 static void before_read(void) {
     struct err e;
     look_at_flags();
+    if (running->batch) running->batch(running);
     if (running->writes_out && running->out.waits)
         stage_must(running, out_flush(&running->out, &e), &e);
 }

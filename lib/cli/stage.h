@@ -46,17 +46,20 @@ struct stage {
     const struct tool *tool;
     struct stage_options o;
     struct texts operands;
-    bool needs_time;   /* the tool sets it before stage_open() */
-    bool writes_out;   /* events go to standard output: it is opened, and gets the abort line */
+    bool needs_time; /* the tool sets it before stage_open() */
+    bool unwraps;    /* envelopes are read: take the events out */
+    bool writes_out; /* events go to standard output: it is opened, and gets the abort line */
 
     struct json_scanner *scanner;
     struct zone *zone;
     struct expr *where;
     struct time_format times;
-    int time_field;             /* -1: none */
-    bool time_is_window_end;    /* rows of evwindow without --time */
-    struct wanted *wanted; /* by the scanner's index */
+    int time_field;          /* -1: none */
+    bool time_is_window_end; /* rows of evwindow without --time */
+    struct wanted *wanted;   /* by the scanner's index */
     size_t n_wanted, n_unseen;
+    char **names; /* of fields in the first events, to find what a mistyped one was meant to be */
+    size_t n_names;
     int *required; /* indexes of --require */
     size_t n_required;
 
@@ -65,15 +68,17 @@ struct stage {
     struct out out;
     struct side *reject;
     struct side *late;
-    const char *late_dest;      /* the tool sets it before stage_open(); NULL: none */
-    int64_t reject_limit;       /* INT64_MAX: none */
-    double reject_share;        /* of all events, judged at the end */
+    const char *late_dest; /* the tool sets it before stage_open(); NULL: none */
+    int64_t reject_limit;  /* INT64_MAX: none */
+    double reject_share;   /* of all events, judged at the end */
     struct books books;
     struct buf scratch; /* unescaped text of the event at hand */
+    struct buf unwrapped;
 
-    void (*abandon)(struct stage *st);                /* the tool's clean-up before a failing exit, or NULL */
-    void (*hint)(struct stage *st, struct buf *out);  /* why there is no output yet, or NULL */
-    int64_t started_us, drawn_us;                     /* by the monotonic clock */
+    void (*batch)(struct stage *st);   /* before each read: what a reader downstream may wait for */
+    void (*abandon)(struct stage *st); /* the tool's clean-up before a failing exit, or NULL */
+    void (*hint)(struct stage *st, struct buf *out); /* why there is no output yet, or NULL */
+    int64_t started_us, drawn_us;                    /* by the monotonic clock */
 
     const char *bad_code, *bad_field; /* why accept() refused the event at hand */
     struct json_field bad_value;
@@ -81,13 +86,16 @@ struct stage {
 
 /* The groups of options that every tool shows, and those of tools that know event time; `o` must live as long as the process. */
 extern struct stage_options stage_options;
-extern const struct option_group stage_time_group, stage_event_group, stage_input_group, stage_common_group;
+extern const struct option_group stage_time_group, stage_event_group, stage_input_group,
+    stage_common_group;
 
 /* Parses, sets up signals, makes the scanner, the zone and --where. Ends the process on usage errors, --help, --version, --completion. */
 void stage_start(struct stage *st, const struct tool *tool, int argc, char **argv);
 
-/* Wants all fields of an expression, to be seen at least once in a bounded run; `role` is the option that names it. Returns x. */
+/* Wants all fields of an expression, to be seen at least once in a bounded run; `role` is the option that names it,
+ * NULL for one that may be missing. Returns x, which may be NULL. */
 struct expr *stage_want(struct stage *st, struct expr *x, const char *role);
+int stage_want_path(struct stage *st, const struct json_path *path, const char *role);
 
 /* Opens inputs (of the operands or -i; standard input where there are none) and outputs. */
 void stage_open(struct stage *st, struct texts sources);
@@ -95,8 +103,8 @@ void stage_open(struct stage *st, struct texts sources);
 bool stage_next(struct stage *st, struct event *ev);
 
 /* The event is bad for what the tool needs of it: to --reject, or the end. */
-void stage_reject(struct stage *st, const struct event *ev, const char *code, const char *field, const struct json_field *value,
-    struct err *e);
+void stage_reject(struct stage *st, const struct event *ev, const char *code, const char *field,
+    const struct json_field *value, struct err *e);
 /* The event is late: to --late, and counted. */
 void stage_late(struct stage *st, const struct event *ev, int64_t window_start, int64_t late_by);
 
@@ -105,9 +113,14 @@ int stage_end(struct stage *st);
 /* After the loop and before anything is published: was each named field seen, are the rejects within their limit? Ends the process otherwise. */
 void stage_check(struct stage *st);
 
+/* --explain: what all stages say, on standard output, which stage_explained() then checks; the exit code. */
+void stage_explain(const struct stage *st);
+int stage_explained(void);
+
 /* Prints `tool: text`, writes the abort line, and exits with e->code. */
 _Noreturn void stage_fail(struct stage *st, const struct err *e);
-void stage_note(const struct stage *st, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void stage_note(const struct stage *st, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* True when e-returning calls may go on: `stage_must(st, ok, &e)` fails the stage when !ok. */
 static inline void stage_must(struct stage *st, bool ok, const struct err *e) {
     if (__builtin_expect(!ok, 0)) stage_fail(st, e);

@@ -1,0 +1,109 @@
+/* evcat - read sources into a stream of events; evcat(1). */
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/describe.h"
+#include "cli/projection.h"
+#include "cli/stage.h"
+
+static struct {
+    const char *fields, *since, *until;
+    int64_t limit, rate;
+    bool has_limit, has_rate, unwrap, describe;
+} o;
+
+static const struct option options[] = {
+    {"fields", .kind = OPTION_TEXT, .arg = "A,B", .help = "pass on only these fields",
+        .to = &o.fields},
+    {"since", .kind = OPTION_TEXT, .arg = "TIME", .help = "events at or after this time",
+        .to = &o.since},
+    {"until", .kind = OPTION_TEXT, .arg = "TIME", .help = "events before this time",
+        .to = &o.until},
+    {"limit", .kind = OPTION_COUNT, .arg = "N", .help = "stop after this many events",
+        .to = &o.limit, .given = &o.has_limit},
+    {"rate", .kind = OPTION_COUNT, .arg = "N", .help = "at most this many events a second",
+        .to = &o.rate, .given = &o.has_rate},
+    {"unwrap", .kind = OPTION_FLAG, .help = "take the events out of late and reject files",
+        .to = &o.unwrap},
+    {"describe", .kind = OPTION_FLAG, .help = "say what fields, types and times there are",
+        .to = &o.describe},
+};
+
+static struct option_group groups[5];
+static const struct tool tool = {
+    .name = "evcat",
+    .summary = "read files, folders and standard input into a stream of events",
+    .synopsis = "[options] [SOURCE ...]",
+    .example = "evcat --where 'event_type = \"ORDER_DELIVERED\"' orders.ndjson.gz",
+    .groups = groups,
+    .n_groups = 5,
+};
+
+static int64_t parse_bound(struct stage *st, const char *text, const char *option, int64_t none) {
+    struct err e;
+    int64_t t = none;
+    if (!text) return t;
+    st->needs_time = true;
+    stage_must(
+        st, time_parse_arg(st->zone, slice_of(text), &t, &e) || err_at(&e, "%s", option), &e);
+    return t;
+}
+
+/* Waits until it is time for event number n of a stream of `rate` events a second. */
+static void pace(struct stage *st, uint64_t n, int64_t rate) {
+    static struct timespec start;
+    struct timespec now;
+    struct err e;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (n <= 1) start = now;
+    int64_t due_ns = (int64_t)((double)(n - 1) * 1e9 / (double)rate);
+    int64_t is_ns = (now.tv_sec - start.tv_sec) * INT64_C(1000000000) + now.tv_nsec - start.tv_nsec;
+    if (due_ns <= is_ns) return;
+    stage_must(st, out_flush(&st->out, &e), &e);
+    nanosleep(
+        &(struct timespec){(due_ns - is_ns) / 1000000000, (due_ns - is_ns) % 1000000000}, NULL);
+}
+
+static void explain(const struct stage *st, int64_t since, int64_t until) {
+    stage_explain(st);
+    if (o.fields) printf("fields: %s\n", o.fields);
+    struct buf range = {0};
+    if (since != INT64_MIN)
+        buf_adds(&range, "since: "), buf_add_time(&range, since), buf_addc(&range, '\n');
+    if (until != INT64_MAX)
+        buf_adds(&range, "until: "), buf_add_time(&range, until), buf_addc(&range, '\n');
+    fwrite(range.p, 1, range.n, stdout);
+    buf_free(&range);
+}
+
+int main(int argc, char **argv) {
+    static struct stage st = {.writes_out = true, .books.result = "passed"};
+    memcpy(groups,
+        (struct option_group[]){{"evcat", options, sizeof options / sizeof *options},
+            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+        sizeof groups);
+    stage_start(&st, &tool, argc, argv);
+    st.unwraps = o.unwrap;
+    int64_t since = parse_bound(&st, o.since, "--since", INT64_MIN);
+    int64_t until = parse_bound(&st, o.until, "--until", INT64_MAX);
+    st.needs_time = st.needs_time || st.o.time;
+    struct projection *fields = o.fields ? projection_new(&st, o.fields) : NULL;
+    if (st.o.explain) return explain(&st, since, until), stage_explained();
+
+    stage_open(&st, st.operands);
+    if (o.describe) return describe(&st);
+    struct event ev;
+    struct err e;
+    while ((!o.has_limit || st.books.results < (uint64_t)o.limit) && stage_next(&st, &ev)) {
+        if (st.needs_time && (ev.time < since || ev.time >= until)) {
+            st.books.filtered++;
+            continue;
+        }
+        st.books.results++;
+        if (o.has_rate) pace(&st, st.books.results, o.rate);
+        struct slice text = fields ? projection_apply(fields, &ev) : ev.text;
+        stage_must(&st, out_line(&st.out, text, &e), &e);
+    }
+    stage_check(&st);
+    return stage_end(&st);
+}

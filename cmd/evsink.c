@@ -1,0 +1,88 @@
+/* evsink - publish a stream into a file, a folder, or standard output; evsink(1). */
+#include <stdlib.h>
+
+#include "cli/stage.h"
+
+static struct sink_options o;
+
+static const struct option options[] = {
+    {"format", .kind = OPTION_TEXT, .arg = "F", .help = "ndjson csv tsv table; else by suffix",
+        .to = &o.format, .hint = HINT_WORDS, .words = "ndjson csv tsv table"},
+    {"gzip", .kind = OPTION_FLAG, .help = "compress (also where DEST ends in .gz)", .to = &o.gzip},
+    {"partition", .kind = OPTION_TEXT, .arg = "P", .help = "folders: 'city={city_id}/dt=%Y-%m-%d'",
+        .to = &o.partition},
+    {"partition-time", .kind = OPTION_TEXT, .arg = "FIELD",
+        .help = "the time of % in it; window_start", .to = &o.partition_time},
+    {"id", .kind = OPTION_TEXT, .arg = "NAME",
+        .help = "first part of file names in a folder; evsink", .to = &o.id},
+    {"run", .kind = OPTION_TEXT, .arg = "NAME", .help = "second part; a rerun replaces its own; 0",
+        .to = &o.run},
+};
+
+static struct option_group groups[5];
+static const struct tool tool = {
+    .name = "evsink",
+    .summary = "publish a stream of events into a file or a folder, whole or not at all",
+    .synopsis = "[options] DEST",
+    .example = "evwindow -i orders.ndjson --time event_ts --every 15m | evsink counts.csv",
+    .groups = groups,
+    .n_groups = 5,
+};
+
+static struct sink *sink;
+
+static void flush(struct stage *st) {
+    struct err e;
+    stage_must(st, sink->flush(sink, &e), &e);
+}
+
+static void abandon(struct stage *st) {
+    (void)st;
+    sink->close(sink);
+}
+
+static void explain(const struct stage *st) {
+    stage_explain(st);
+    printf("destination: %s%s\n", st->operands.items[0],
+        o.partition ? ", a folder by partitions" : "");
+    if (o.partition) printf("partition: %s\n", o.partition);
+    printf("kind: replaced as a whole when the run has ended well\n");
+}
+
+int main(int argc, char **argv) {
+    static struct stage st = {.books.result = "written"};
+    memcpy(groups,
+        (struct option_group[]){{"evsink", options, sizeof options / sizeof *options},
+            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+        sizeof groups);
+    stage_start(&st, &tool, argc, argv);
+    struct err e;
+    if (st.operands.n != 1) {
+        err_set(&e, EXIT_USAGE,
+            st.operands.n ? "one DEST at a time, found %zu"
+                          : "where to? evsink DEST (a file, a folder, or -)",
+            st.operands.n);
+        stage_fail(&st, &e);
+    }
+    if (st.o.explain) return explain(&st), stage_explained();
+    o.scanner = st.scanner;
+    o.zone = st.zone;
+    sink = sink_open(st.operands.items[0], &o, &e);
+    stage_must(&st, sink != NULL, &e);
+    st.batch = flush;
+    st.abandon = abandon;
+    stage_open(&st, st.o.input);
+
+    struct event ev;
+    while (stage_next(&st, &ev)) {
+        st.books.results++;
+        bool ok = sink->put(sink, &ev, &e) || err_at(&e, "%s", st.operands.items[0]);
+        stage_must(&st, ok, &e);
+    }
+    stage_check(&st);
+    stage_must(&st, sink->commit(sink, &e), &e);
+    st.batch = NULL;
+    st.abandon = NULL;
+    sink->close(sink);
+    return stage_end(&st);
+}

@@ -1,0 +1,301 @@
+/* evwindow - group events by windows of event time and by keys; evwindow(1). */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "cli/stage.h"
+#include "op/row.h"
+
+static struct {
+    const char *every, *slide, *offset, *mode, *late, *generation;
+    struct texts by;
+    int64_t allowed_lateness;
+    bool has_allowed_lateness, versioned, correction;
+} o;
+
+static const struct option options[] = {
+    {"every", .kind = OPTION_TEXT, .arg = "D", .help = "length of a window: 15m, 1h, 1d, 1w, 1mo",
+        .to = &o.every},
+    {"slide", .kind = OPTION_TEXT, .arg = "D",
+        .help = "a new window each D (hopping); divides --every", .to = &o.slide},
+    {"offset", .kind = OPTION_TEXT, .arg = "D", .help = "shift the windows' bounds",
+        .to = &o.offset},
+    {"by", .kind = OPTION_LIST, .arg = "A,B", .help = "group columns: fields, or name=EXPR",
+        .to = &o.by},
+    {"allowed-lateness", .kind = OPTION_DURATION, .arg = "D",
+        .help = "correct windows this long after their end", .to = &o.allowed_lateness,
+        .given = &o.has_allowed_lateness},
+    {"late", .kind = OPTION_TEXT, .arg = "DEST", .help = "where late events go", .to = &o.late,
+        .hint = HINT_FILE},
+    {"mode", .kind = OPTION_TEXT, .arg = "M", .help = "append: a row when its window is over",
+        .to = &o.mode, .hint = HINT_WORDS, .words = "append"},
+    {"versioned", .kind = OPTION_FLAG, .help = "rows carry version, final, is_correction",
+        .to = &o.versioned},
+    {"generation", .kind = OPTION_TEXT, .arg = "N|now",
+        .help = "rows win over those of lower generations", .to = &o.generation},
+    {"correction", .kind = OPTION_FLAG, .help = "mark all rows as corrections",
+        .to = &o.correction},
+    {"input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input",
+        .to = &stage_options.input, .hint = HINT_FILE},
+};
+
+static struct option_group groups[5];
+static const struct tool tool = {
+    .name = "evwindow",
+    .summary = "group events by windows of event time and by keys",
+    .synopsis = "--every D [options] [AGG ...]",
+    .example = "evwindow -i orders.ndjson --time event_ts --every 15m --by city_id n=count "
+               "'avg(order_value)'",
+    .groups = groups,
+    .n_groups = 5,
+};
+
+static struct stage st = {.needs_time = true, .writes_out = true, .books.result = "windowed"};
+static struct query query;
+static struct window_spec spec;
+static struct windows *windows;
+static struct aggregates *aggregates;
+static struct row_format format;
+
+/* ---- the command line ---- */
+
+static _Noreturn void usage(const char *message) {
+    struct err e;
+    err_set(&e, EXIT_USAGE, "%s", message);
+    stage_fail(&st, &e);
+}
+
+static void parse_windows(void) {
+    struct err e;
+    if (!o.every) usage("how long is a window? --every D, like --every 15m");
+    stage_must(&st, period_parse(slice_of(o.every), &spec.size, &e) || err_at(&e, "--every"), &e);
+    spec.slide = spec.size;
+    if (o.slide)
+        stage_must(
+            &st, period_parse(slice_of(o.slide), &spec.slide, &e) || err_at(&e, "--slide"), &e);
+    if (!period_ratio(&spec.size, &spec.slide, st.zone != NULL)) {
+        err_set(&e, EXIT_USAGE, "--slide %s does not divide --every %s", o.slide, o.every);
+        stage_fail(&st, &e);
+    }
+    if (o.offset)
+        stage_must(&st,
+            duration_parse(slice_of(o.offset), true, &spec.offset, &e) || err_at(&e, "--offset"),
+            &e);
+    spec.zone = st.zone;
+    spec.allowed_lateness = o.allowed_lateness;
+    spec.corrections = o.has_allowed_lateness;
+    if (o.has_allowed_lateness && !st.o.has_lateness)
+        usage("--allowed-lateness needs --lateness: without a watermark no window comes out before "
+              "the end");
+    if (o.late && !st.o.has_lateness)
+        usage("--late needs --lateness: without a watermark no event is late");
+}
+
+static void parse_aggregate(const char *text) {
+    struct err e;
+    if (query_add_aggregate(&query, slice_of(text), st.scanner, st.zone, &e)) return;
+    if (access(text, F_OK) == 0)
+        err_set(&e, EXIT_USAGE,
+            "%s is a file, not an aggregate: read it with -i, and quote aggregates (the shell "
+            "expands globs)",
+            QUOTED(slice_of(text)));
+    stage_fail(&st, &e);
+}
+
+static void parse_query(void) {
+    static const char *const reserved[] = {
+        "window_start", "window_end", "version", "final", "is_correction"};
+    struct err e;
+    for (size_t i = 0; i < o.by.n; i++)
+        stage_must(&st, query_add_by(&query, slice_of(o.by.items[i]), st.scanner, st.zone, &e), &e);
+    for (size_t i = 0; i < st.operands.n; i++) parse_aggregate(st.operands.items[i]);
+    if (!st.operands.n) parse_aggregate("count");
+    stage_must(&st, query_check_names(&query, reserved, format.versioned ? 5 : 2, &e), &e);
+    for (size_t i = 0; i < query.n_by; i++) stage_want(&st, query.by[i].value, "--by");
+    for (size_t i = 0; i < query.n_aggs; i++) {
+        stage_want(&st, query.aggs[i].value, query.aggs[i].name);
+        stage_want(&st, query.aggs[i].condition, query.aggs[i].name);
+    }
+}
+
+/* Seconds since 2025, so that what runs later wins over what ran before. */
+static int64_t generation_now(void) { return time(NULL) - INT64_C(1735689600); }
+
+static void parse_versions(void) {
+    struct err e;
+    format.versioned = o.versioned || o.has_allowed_lateness;
+    format.all_corrections = o.correction;
+    if (!o.generation) return;
+    char *end;
+    format.generation =
+        strcmp(o.generation, "now") == 0 ? generation_now() : strtoll(o.generation, &end, 10);
+    bool number = *o.generation >= '0' && *o.generation <= '9' && !*end;
+    if ((number || strcmp(o.generation, "now") == 0) && format.generation <= ROW_MAX_GENERATION)
+        return;
+    err_set(&e, EXIT_USAGE, "--generation: not a number up to 2^40 or \"now\": %s",
+        QUOTED(slice_of(o.generation)));
+    stage_fail(&st, &e);
+}
+
+static void prepare(void) {
+    enum aggregate_kind *kinds = mem_zero(query.n_aggs, sizeof *kinds);
+    for (size_t i = 0; i < query.n_aggs; i++) kinds[i] = query.aggs[i].kind;
+    aggregates = aggregates_new(kinds, query.n_aggs);
+    windows = windows_new(&spec, aggregates, hash_seed());
+    format.query = &query;
+    format.aggregates = aggregates;
+    row_format_init(&format);
+    free(kinds);
+}
+
+/* ---- one event ---- */
+
+static bool bad_value(
+    const struct event *ev, const char *column, const struct expr *x, struct err *e) {
+    int field = x ? expr_field(x) : -1;
+    err_at(e, "%s", column);
+    stage_reject(&st, ev, "bad_value", column, field >= 0 ? &ev->fields[field] : NULL, e);
+    return false;
+}
+
+/* The value of x; a comparison of different types has no place in a result. */
+static bool evaluate(struct expr *x, const struct event *ev, struct value *v, struct err *e) {
+    int field = expr_field(x);
+    if (field >= 0) return value_of_field(&ev->fields[field], &st.scratch, v, e);
+    struct expr_result r;
+    if (!expr_eval(x, &(struct expr_input){ev->fields, ev->time}, &r, e)) return false;
+    *v = r.value;
+    return !r.mismatch || err_set(e, EXIT_BAD_DATA, "values of different types in %.*s",
+                              (int)expr_text(x).n, expr_text(x).p);
+}
+
+static bool make_key(const struct event *ev, struct buf *key) {
+    struct err e;
+    key->n = 0;
+    for (size_t i = 0; i < query.n_by; i++) {
+        struct expr *x = query.by[i].value;
+        int field = expr_field(x);
+        struct value v;
+        bool ok = field >= 0 ? key_add_field(key, &ev->fields[field], &st.scratch, &e)
+                             : evaluate(x, ev, &v, &e) && key_add(key, &v, &e);
+        if (!ok) return bad_value(ev, query.by[i].name, x, &e);
+    }
+    return true;
+}
+
+static bool make_input(
+    const struct event *ev, struct aggregate_column *c, struct aggregate_input *in) {
+    struct err e;
+    struct value yes;
+    in->skip = false;
+    if (c->condition) {
+        if (!evaluate(c->condition, ev, &yes, &e)) return bad_value(ev, c->name, c->condition, &e);
+        in->skip = yes.kind != VALUE_TRUE;
+    }
+    if (in->skip || !c->value) return true;
+    if (!evaluate(c->value, ev, &in->value, &e)) return bad_value(ev, c->name, c->value, &e);
+    in->skip = in->value.kind == VALUE_NULL;
+    return true;
+}
+
+/* False where the event was bad input. */
+static bool make_inputs(const struct event *ev, struct aggregate_input *in) {
+    struct err e;
+    size_t which;
+    for (size_t i = 0; i < query.n_aggs; i++)
+        if (!make_input(ev, &query.aggs[i], &in[i])) return false;
+    if (aggregates_check(aggregates, in, &which, &e)) return true;
+    return bad_value(ev, query.aggs[which].name, query.aggs[which].value, &e);
+}
+
+static void emit(int64_t watermark) {
+    struct window_row row;
+    struct err e;
+    while (windows_row(windows, watermark, &row)) {
+        bool ok =
+            row_write(&format, &row, &st.out.buf, &e) && out_line(&st.out, (struct slice){0}, &e);
+        stage_must(&st, ok, &e);
+        st.books.rows++;
+    }
+}
+
+static void emit_due(struct stage *s) {
+    int64_t watermark = s->inputs ? inputs_watermark(s->inputs) : TIME_NONE;
+    if (watermark != TIME_END && windows_due(windows, watermark)) emit(watermark);
+}
+
+static void add(const struct event *ev, struct slice key, const struct aggregate_input *in) {
+    if (windows_due(windows, ev->watermark)) emit(ev->watermark);
+    struct window_place place = windows_add(windows, ev->time, ev->watermark, key, in, ev->text);
+    st.books.missed += (uint64_t)place.missed;
+    if (place.fate == WINDOW_IN) st.books.results++;
+    else stage_late(&st, ev, place.window_start, ev->watermark - ev->time);
+}
+
+/* ---- what it says ---- */
+
+static void hint(struct stage *s, struct buf *out) {
+    int64_t watermark = inputs_watermark(s->inputs), end = windows_first_end(windows);
+    const char *current = inputs_current(s->inputs);
+    if (watermark == TIME_NONE) {
+        buf_adds(out, "without --lateness windows come out at the end of the input");
+        return;
+    }
+    buf_adds(out, "watermark ");
+    if (watermark > TIME_MIN) buf_add_time(out, watermark);
+    else buf_adds(out, "none yet");
+    if (end != TIME_END) buf_adds(out, ", first window ends "), buf_add_time(out, end);
+    if (current) buf_printf(out, ", reading %s", current);
+}
+
+static void explain(void) {
+    struct buf text = {0};
+    stage_explain(&st);
+    buf_printf(&text, "windows: %s of ", o.slide ? "hopping" : "tumbling");
+    buf_add_period(&text, &spec.size);
+    if (o.slide) buf_adds(&text, " every "), buf_add_period(&text, &spec.slide);
+    buf_adds(&text, "\ngroup by:");
+    for (size_t i = 0; i < query.n_by; i++)
+        buf_printf(&text, "%s %s", i ? "," : "", query.by[i].name);
+    buf_printf(&text, "%s\naggregates:", query.n_by ? "" : " nothing");
+    for (size_t i = 0; i < query.n_aggs; i++)
+        buf_printf(&text, "%s %s", i ? "," : "", query.aggs[i].name);
+    buf_printf(&text, "\nrows: append, ordered by window_end, window_start, group columns%s\n",
+        format.versioned ? "; with version, final, is_correction" : "");
+    buf_adds(&text, "hold: the watermark is passed on ");
+    if (o.allowed_lateness) buf_adds(&text, "minus "), buf_add_duration(&text, o.allowed_lateness);
+    else buf_adds(&text, "as the end of the first open window minus 1 us");
+    buf_addc(&text, '\n');
+    fwrite(text.p, 1, text.n, stdout);
+    buf_free(&text);
+}
+
+int main(int argc, char **argv) {
+    memcpy(groups,
+        (struct option_group[]){{"windows", options, sizeof options / sizeof *options},
+            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+        sizeof groups);
+    stage_start(&st, &tool, argc, argv);
+    parse_windows();
+    parse_versions();
+    parse_query();
+    if (st.o.explain) return explain(), stage_explained();
+    prepare();
+    st.late_dest = o.late;
+    st.batch = emit_due;
+    st.hint = hint;
+    stage_open(&st, st.o.input);
+
+    struct event ev;
+    struct buf key = {0};
+    struct aggregate_input *in = mem_zero(query.n_aggs, sizeof *in);
+    while (stage_next(&st, &ev)) {
+        st.scratch.n = 0;
+        if (make_inputs(&ev, in) && make_key(&ev, &key)) add(&ev, buf_slice(&key), in);
+    }
+    stage_check(&st);
+    emit(TIME_END);
+    return stage_end(&st);
+}

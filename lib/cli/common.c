@@ -1,0 +1,221 @@
+/* The options that all tools share, and what is done before the first event is read. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <csv.h>
+#include <zlib.h>
+
+#include "cli/report.h"
+
+struct stage_options stage_options = {.max_line = MAX_LINE_DEFAULT, .max_depth = 1024};
+#define TO(member) .to = &stage_options.member
+
+static const struct option time_options[] = {
+    {"time", .kind = OPTION_TEXT, .arg = "FIELD", .help = "the field that holds the event time",
+        TO(time)},
+    {"lateness", .kind = OPTION_DURATION, .arg = "D",
+        .help = "how far behind the newest event others may come", TO(lateness),
+        .given = &stage_options.has_lateness},
+    {"time-format", .kind = OPTION_TEXT, .arg = "F",
+        .help = "how times are written: strptime(3), %f", TO(time_format)},
+    {"time-unit", .kind = OPTION_TEXT, .arg = "U",
+        .help = "of numbers: s ms us ns; guessed otherwise", TO(time_unit), .hint = HINT_WORDS,
+        .words = "s ms us ns"},
+    {"tz", .kind = OPTION_TEXT, .arg = "ZONE", .help = "of times without an offset, and of days",
+        TO(tz)},
+};
+
+static const struct option event_options[] = {
+    {"where", .kind = OPTION_TEXT, .arg = "EXPR", .help = "only events for which this is true",
+        TO(where)},
+    {"require", .kind = OPTION_LIST, .arg = "A,B", .help = "an event without these is bad input",
+        TO(require)},
+    {"reject", .kind = OPTION_TEXT, .arg = "DEST",
+        .help = "where bad input goes instead of ending the run", TO(reject), .hint = HINT_FILE},
+    {"max-reject", .kind = OPTION_TEXT, .arg = "N|P%",
+        .help = "more bad input than this ends the run", TO(max_reject)},
+    {"allow-missing", .kind = OPTION_FLAG, .help = "a field that no event has is no error",
+        TO(allow_missing)},
+};
+
+static const struct option input_options[] = {
+    {"csv", .kind = OPTION_FLAG, .help = "input is CSV (else by suffix)", TO(csv)},
+    {"tsv", .kind = OPTION_FLAG, .help = "input is tab-separated (else by suffix)", TO(tsv)},
+    {"json", .kind = OPTION_FLAG, .help = "input is an array, or objects over several lines",
+        TO(json)},
+    {"header", .kind = OPTION_TEXT, .arg = "A,B",
+        .help = "names of CSV columns, where no row has them", TO(header)},
+    {"types", .kind = OPTION_TEXT, .arg = "A:T,..", .help = "types of CSV columns: text num bool",
+        TO(types)},
+    {"max-line", .kind = OPTION_SIZE, .arg = "SIZE", .help = "longest line, 16M", TO(max_line)},
+    {"max-depth", .kind = OPTION_COUNT, .arg = "N", .help = "deepest nesting, 1024", TO(max_depth)},
+};
+
+static const struct option common_options[] = {
+    {"stats", .kind = OPTION_FLAG, .help = "the books as a line of JSON on stderr", TO(stats)},
+    {"explain", .kind = OPTION_FLAG, .help = "say what would be done; read nothing", TO(explain)},
+    {"progress", .kind = OPTION_FLAG, .help = "show progress also where stderr is no terminal",
+        TO(progress)},
+    {"quiet", 'q', OPTION_FLAG, .help = "no notes and warnings", TO(quiet)},
+    {"verbose", 'v', OPTION_FLAG, .help = "more notes", TO(verbose)},
+    {"help", 'h', OPTION_ACTION, .help = "this text"},
+    {"version", .kind = OPTION_ACTION, .help = "version, features and libraries"},
+};
+
+#define GROUP(of) .options = of, .n = sizeof of / sizeof *of
+const struct option_group stage_time_group = {.title = "time", GROUP(time_options)};
+const struct option_group stage_event_group = {.title = "events", GROUP(event_options)};
+const struct option_group stage_input_group = {.title = "input", GROUP(input_options)};
+const struct option_group stage_common_group = {.title = "common", GROUP(common_options)};
+
+/* ---- actions ---- */
+
+static void print_version(const struct tool *t) {
+    printf("%s %s\n", t->name, EV_VERSION);
+    printf("features: ndjson csv tsv json gzip file folder; scanner %s\n", json_scan_engine());
+    printf("libraries: zlib %s, libcsv %d.%d\n", zlibVersion(), CSV_MAJOR, CSV_MINOR);
+}
+
+/* For the build and the tests: --completion SHELL, --list-options. */
+static void answer_hidden(const struct tool *t, int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "--completion") == 0)
+        exit(
+            options_completion(t, argv[2], stdout) && fflush(stdout) == 0 ? EXIT_DONE : EXIT_USAGE);
+    if (argc == 2 && strcmp(argv[1], "--list-options") == 0) {
+        options_list(t, stdout);
+        exit(fflush(stdout) == 0 ? EXIT_DONE : EXIT_IO);
+    }
+}
+
+static void act(struct stage *st, const char *action) {
+    if (strcmp(action, "help") == 0) options_help(st->tool, stdout);
+    else print_version(st->tool);
+    struct err e;
+    if (fflush(stdout) == 0) exit(EXIT_DONE);
+    err_set(&e, EXIT_IO, "standard output: cannot write");
+    stage_fail(st, &e);
+}
+
+/* ---- start ---- */
+
+/* A descriptor 0, 1 or 2 that is closed would be given to the next file that is opened. */
+static void hold_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == 0 ? O_RDONLY : O_RDONLY | O_PATH);
+}
+
+/* Without an argument at a terminal nobody feeds the tool: say how it is used. */
+static void first_contact(const struct tool *t, int argc) {
+    if (argc > 1 || !isatty(STDIN_FILENO)) return;
+    fprintf(stderr,
+        "usage: %s %s\n%s\n\n  %s\n\n%s --help lists the options; man %s explains them\n", t->name,
+        t->synopsis, t->summary, t->example, t->name, t->name);
+    exit(EXIT_USAGE);
+}
+
+static void from_environment(struct stage *st) {
+    struct err e;
+    const char *time = getenv("EV_TIME"), *lateness = getenv("EV_LATENESS");
+    if (time && *time && !st->o.time) st->o.time = time;
+    if (!lateness || !*lateness || st->o.has_lateness) return;
+    stage_must(st,
+        duration_parse(slice_of(lateness), false, &st->o.lateness, &e) || err_at(&e, "EV_LATENESS"),
+        &e);
+    st->o.has_lateness = true;
+}
+
+/* N, or P%: a number of events or a share of all. */
+static void parse_max_reject(struct stage *st) {
+    const char *text = st->o.max_reject;
+    struct err e;
+    char *end;
+    st->reject_limit = INT64_MAX;
+    st->reject_share = 1;
+    if (!text) return;
+    if (!st->o.reject) {
+        err_set(&e, EXIT_USAGE, "--max-reject needs --reject DEST, where the bad input goes");
+        stage_fail(st, &e);
+    }
+    double v = strtod(text, &end);
+    bool share = strcmp(end, "%") == 0;
+    if (end == text || (*end && !share) || !(v >= 0) || v > (share ? 100 : 1e15) ||
+        (!share && v != (double)(int64_t)v)) {
+        err_set(&e, EXIT_USAGE, "--max-reject: not a count or a share: %s (like 100 or 0.5%%)",
+            QUOTED(slice_of(text)));
+        stage_fail(st, &e);
+    }
+    if (share) st->reject_share = v / 100;
+    else st->reject_limit = (int64_t)v;
+}
+
+static enum time_unit unit_of(const char *name) {
+    static const char *const names[] = {"", "s", "ms", "us", "ns"};
+    for (int u = UNIT_S; name && u <= UNIT_NS; u++)
+        if (strcmp(name, names[u]) == 0) return (enum time_unit)u;
+    return UNIT_GUESS;
+}
+
+static void want_required(struct stage *st) {
+    struct err e;
+    for (size_t i = 0; i < st->o.require.n; i++)
+        for (struct slice rest = slice_of(st->o.require.items[i]);;) {
+            struct json_path path;
+            stage_must(st, json_path_parse_front(&rest, &path, &e) || err_at(&e, "--require"), &e);
+            st->required = mem_grow(st->required, st->n_required + 1, sizeof *st->required);
+            st->required[st->n_required++] = stage_want_path(st, &path, "--require");
+            json_path_free(&path);
+            if (!rest.n) break;
+            if (rest.p[0] != ',') {
+                err_set(&e, EXIT_USAGE, "--require: expected a comma, found %s", QUOTED(rest));
+                stage_fail(st, &e);
+            }
+            rest = (struct slice){rest.p + 1, rest.n - 1};
+        }
+}
+
+static void want_time(struct stage *st) {
+    struct json_path path;
+    struct err e;
+    const char *name = st->o.time ? st->o.time : "window_end";
+    stage_must(st, json_path_parse(slice_of(name), &path, &e) || err_at(&e, "--time"), &e);
+    st->time_field = stage_want_path(st, &path, NULL);
+    st->time_is_window_end = !st->o.time;
+    json_path_free(&path);
+}
+
+void stage_start(struct stage *st, const struct tool *tool, int argc, char **argv) {
+    struct err e;
+    const char *action;
+    st->tool = tool;
+    st->books.tool = tool->name;
+    disorder_init(&st->books.disorder);
+    hold_standard_descriptors();
+    answer_hidden(tool, argc, argv);
+    first_contact(tool, argc);
+    stage_must(st, options_parse(tool, argc, argv, &st->operands, &action, &e), &e);
+    st->o = stage_options;
+    if (action) act(st, action);
+    report_start(st);
+    from_environment(st);
+    parse_max_reject(st);
+    if (st->o.max_depth < 1 || st->o.max_depth > 1000000) {
+        err_set(&e, EXIT_USAGE, "--max-depth: must lie between 1 and 1000000");
+        stage_fail(st, &e);
+    }
+    st->scanner = json_scanner_new((int)st->o.max_depth);
+    if (st->o.tz) {
+        st->zone = zone_open(st->o.tz, &e);
+        stage_must(st, st->zone || err_at(&e, "--tz"), &e);
+    }
+    st->times = (struct time_format){
+        .format = st->o.time_format, .zone = st->zone, .unit = unit_of(st->o.time_unit)};
+    want_time(st);
+    want_required(st);
+    if (!st->o.where) return;
+    st->where =
+        stage_want(st, expr_parse(slice_of(st->o.where), st->scanner, st->zone, &e), "--where");
+    stage_must(st, st->where || err_at(&e, "--where"), &e);
+    st->needs_time = st->needs_time || expr_uses_time(st->where);
+}

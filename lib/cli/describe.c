@@ -1,0 +1,143 @@
+#include "cli/describe.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "json/value.h"
+
+enum { FIELDS_MAX = 1000, KINDS = JSON_ARRAY + 1, EXAMPLE_MAX = 40 };
+
+/* What was seen of one path. */
+struct seen {
+    char *path;
+    uint64_t kinds[KINDS];
+    uint64_t times; /* values that read as a time */
+    int64_t least;
+    struct disorder disorder;
+    struct time_format format;
+    char example[EXAMPLE_MAX + 1];
+};
+
+static struct seen *fields[FIELDS_MAX];
+static size_t n_fields, last;
+
+static struct seen *add_field(struct slice path) {
+    if (n_fields == FIELDS_MAX) return NULL;
+    struct seen *s = fields[n_fields++] = mem_zero(1, sizeof *s);
+    s->path = mem_str(path);
+    s->least = TIME_MAX;
+    disorder_init(&s->disorder);
+    return s;
+}
+
+/* Events have their fields in the same order: the search begins behind the last one found. */
+static struct seen *find_field(struct slice path) {
+    for (size_t i = 0; i < n_fields; i++) {
+        size_t k = (last + 1 + i) % n_fields;
+        if (slice_is(path, fields[k]->path)) return fields[last = k];
+    }
+    return add_field(path);
+}
+
+static void note_time(struct seen *s, const struct json_field *f) {
+    int64_t t;
+    enum time_result r = TIME_NOT_A_TIME;
+    if (f->kind == JSON_STRING) r = time_parse(&s->format, json_slice(f), &t);
+    else if (f->kind == JSON_NUMBER) r = time_parse_number(&s->format, json_slice(f), &t);
+    if (r != TIME_OK) return;
+    s->times++;
+    if (t < s->least) s->least = t;
+    disorder_seen(&s->disorder, t);
+}
+
+static void note(struct stage *st, struct slice path, const struct json_field *f) {
+    struct seen *s = find_field(path);
+    if (!s) return;
+    s->kinds[f->kind]++;
+    if (!s->example[0] && f->kind != JSON_NULL) {
+        size_t n = f->n < EXAMPLE_MAX ? f->n : EXAMPLE_MAX;
+        /* A character is not cut in two. */
+        while (n && n < f->n && (f->p[n] & 0xC0) == 0x80) n--;
+        memcpy(s->example, f->p, n);
+    }
+    s->format.format = st->o.time_format;
+    s->format.zone = st->zone;
+    s->format.unit = st->times.unit;
+    note_time(s, f);
+}
+
+static void walk(struct stage *st, struct buf *path, const struct json_field *object, int depth) {
+    struct json_field key, value;
+    struct json_walk at = {0};
+    size_t before = path->n;
+    while (json_next(object, &at, &key, &value)) {
+        if (before) buf_addc(path, '.');
+        buf_add_slice(path, json_slice(&key));
+        note(st, buf_slice(path), &value);
+        if (value.kind == JSON_OBJECT && depth < 8) walk(st, path, &value, depth + 1);
+        path->n = before;
+    }
+}
+
+static void add_kinds(struct buf *out, const struct seen *s) {
+    size_t before = out->n;
+    uint64_t truths = s->kinds[JSON_FALSE] + s->kinds[JSON_TRUE];
+    for (int k = JSON_NULL; k < KINDS; k++)
+        if (s->kinds[k] && k != JSON_FALSE && k != JSON_TRUE)
+            buf_printf(out, "%s%s", out->n > before ? "|" : "", json_kind_name((enum json_kind)k));
+    if (truths) buf_printf(out, "%strue/false", out->n > before ? "|" : "");
+}
+
+static uint64_t present(const struct seen *s) {
+    uint64_t n = 0;
+    for (int k = 0; k < KINDS; k++) n += s->kinds[k];
+    return n;
+}
+
+static bool is_time(const struct seen *s) {
+    uint64_t values = present(s) - s->kinds[JSON_NULL];
+    return s->times && s->times >= values - values / 100;
+}
+
+static void print_field(struct buf *out, const struct seen *s, uint64_t events) {
+    struct buf kinds = {0};
+    add_kinds(&kinds, s);
+    buf_printf(out, "%-32s %-16.*s %5.1f%%  %s\n", s->path, (int)kinds.n, kinds.p,
+        events ? 100.0 * (double)present(s) / (double)events : 0.0, s->example);
+    buf_free(&kinds);
+}
+
+static void print_time(struct buf *out, const struct seen *s) {
+    const struct disorder *d = &s->disorder;
+    buf_printf(out, "%s looks like a time: ", s->path);
+    buf_add_time(out, s->least);
+    buf_adds(out, " to ");
+    buf_add_time(out, d->max_time);
+    buf_printf(out, "; %" PRIu64 " behind the newest (p50 ", s->times - d->in_order);
+    buf_add_duration(out, disorder_quantile(d, 0.50));
+    buf_adds(out, ", p99 ");
+    buf_add_duration(out, disorder_quantile(d, 0.99));
+    buf_adds(out, ", greatest ");
+    buf_add_duration(out, d->greatest);
+    buf_printf(out, "); --time %s --lateness ", s->path);
+    buf_add_duration(out, d->greatest);
+    buf_adds(out, " loses none\n");
+}
+
+int describe(struct stage *st) {
+    struct event ev;
+    struct buf path = {0}, *out = &st->out.buf;
+    while (stage_next(st, &ev)) {
+        st->books.results++;
+        struct json_field object = event_object(&ev);
+        walk(st, &path, &object, 0);
+    }
+    buf_printf(out, "%" PRIu64 " events, %" PRIu64 " of them good\n\n%-32s %-16s %6s  %s\n",
+        st->books.in, st->books.results, "FIELD", "TYPE", "IN", "EXAMPLE");
+    for (size_t i = 0; i < n_fields; i++) print_field(out, fields[i], st->books.results);
+    buf_addc(out, '\n');
+    for (size_t i = 0; i < n_fields; i++)
+        if (is_time(fields[i])) print_time(out, fields[i]);
+    buf_free(&path);
+    return stage_end(st);
+}
