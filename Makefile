@@ -76,4 +76,15 @@ $B/gen: tests/gen/gen.c
 	@mkdir -p $(@D)
 	$(CC) $(EV_CFLAGS) $(LDFLAGS) -o $@ $<
 
-.PHONY: gen
+# What speed is measured against; CI sets CI, and then none may be absent.
+DUCKDB = 2.0.0
+bench: all gen $(if $(CI)$(EV_BENCH_ALL),bench-deps)
+	tests/bench/run --build $B
+
+bench-deps:
+	@command -v rg >/dev/null && command -v jq >/dev/null && command -v mawk >/dev/null || \
+	    apt-get install -y --no-install-recommends ripgrep jq mawk
+	@test -d $B/bench-peers/duckdb-$(DUCKDB).dist-info || \
+	    python3 -m pip install --quiet --target $B/bench-peers duckdb==$(DUCKDB)
+
+.PHONY: gen bench bench-deps
