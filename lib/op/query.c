@@ -40,8 +40,8 @@ static char *name_of(struct slice given, const struct expr *x) {
     return mem_str(last.name.p ? last.name : expr_text(x));
 }
 
-bool query_add_by(struct query *q, struct slice list, struct json_scanner *s, struct zone *z,
-    struct err *e) {
+bool query_add_by(
+    struct query *q, struct slice list, struct json_scanner *s, struct zone *z, struct err *e) {
     for (struct slice rest = list;;) {
         struct slice given = take_name(&rest);
         struct expr *x = expr_parse_front(&rest, list.p, s, z, e);
@@ -60,8 +60,8 @@ static const struct {
     {"max", AGG_MAX}, {"first", AGG_FIRST}, {"last", AGG_LAST}};
 enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
 
-static bool find_function(struct slice name, enum aggregate_kind *kind, bool *conditional,
-    struct err *e) {
+static bool find_function(
+    struct slice name, enum aggregate_kind *kind, bool *conditional, struct err *e) {
     const char *names[2 * N_FUNCTIONS];
     char with_if[N_FUNCTIONS][16];
     struct slice base = name;
@@ -96,8 +96,8 @@ static bool parse_arguments(struct aggregate_column *c, bool conditional, struct
     if (wants_value && !next_argument(&rest, whole.p, s, z, &c->value, e)) return false;
     if (wants_value && conditional) {
         if (!rest.n)
-            return err_set(e, EXIT_USAGE, "%s needs a value and a condition, like sum_if(price, qty > 0)",
-                QUOTED(whole));
+            return err_set(e, EXIT_USAGE,
+                "%s needs a value and a condition, like sum_if(price, qty > 0)", QUOTED(whole));
         rest = (struct slice){rest.p + 1, rest.n - 1};
     }
     if (conditional && !next_argument(&rest, whole.p, s, z, &c->condition, e)) return false;
@@ -111,8 +111,8 @@ static bool parse_arguments(struct aggregate_column *c, bool conditional, struct
     return true;
 }
 
-bool query_add_aggregate(struct query *q, struct slice text, struct json_scanner *s, struct zone *z,
-    struct err *e) {
+bool query_add_aggregate(
+    struct query *q, struct slice text, struct json_scanner *s, struct zone *z, struct err *e) {
     struct slice body = trim(text);
     struct slice given = take_name(&body);
     body = trim(body);
@@ -122,10 +122,12 @@ bool query_add_aggregate(struct query *q, struct slice text, struct json_scanner
     struct aggregate_column c = {.kind = AGG_COUNT};
     bool conditional, call = rest.n >= 2 && rest.p[0] == '(' && rest.p[rest.n - 1] == ')';
     if (!n || (rest.n && !call))
-        return err_set(e, EXIT_USAGE, "not an aggregate: %s; like n=count or 'avg(price)'", QUOTED(text));
+        return err_set(
+            e, EXIT_USAGE, "not an aggregate: %s; like n=count or 'avg(price)'", QUOTED(text));
     if (!find_function(name, &c.kind, &conditional, e)) return false;
     if (!call && (conditional || c.kind != AGG_COUNT))
-        return err_set(e, EXIT_USAGE, "%s needs a value, like '%.*s(price)'", QUOTED(name), (int)n, body.p);
+        return err_set(
+            e, EXIT_USAGE, "%s needs a value, like '%.*s(price)'", QUOTED(name), (int)n, body.p);
     struct slice args = call ? (struct slice){rest.p + 1, rest.n - 2} : (struct slice){rest.p, 0};
     c.name = mem_str(given.p ? given : body);
     q->aggs = mem_grow(q->aggs, q->n_aggs + 1, sizeof *q->aggs);
@@ -138,15 +140,18 @@ static const char *column_name(const struct query *q, size_t i) {
     return i < q->n_by ? q->by[i].name : q->aggs[i - q->n_by].name;
 }
 
-bool query_check_names(const struct query *q, const char *const *reserved, size_t n, struct err *e) {
+bool query_check_names(
+    const struct query *q, const char *const *reserved, size_t n, struct err *e) {
     for (size_t i = 0; i < q->n_by + q->n_aggs; i++) {
         const char *name = column_name(q, i);
         for (size_t k = 0; k < n; k++)
             if (strcmp(name, reserved[k]) == 0)
-                return err_set(e, EXIT_USAGE, "a column named %s is there already; name yours: other=...", name);
+                return err_set(e, EXIT_USAGE,
+                    "a column named %s is there already; name yours: other=...", name);
         for (size_t k = 0; k < i; k++)
             if (strcmp(name, column_name(q, k)) == 0)
-                return err_set(e, EXIT_USAGE, "two columns are named %s; name one: other=...", name);
+                return err_set(
+                    e, EXIT_USAGE, "two columns are named %s; name one: other=...", name);
     }
     return true;
 }

@@ -50,7 +50,8 @@ static int64_t less(int64_t time, int64_t lateness) {
 
 /* An unseekable input gives its first event now and keeps it; one that is bad has no time, so the
  * input goes first and the event is reported then. */
-static bool begin_held(struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
+static bool begin_held(
+    struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
     if (!input_open(in, i, e)) return false;
     i->has_pending = true;
     i->pending = i->decoder->next(i->decoder, &i->event, &i->err);
@@ -63,7 +64,8 @@ static bool begin_held(struct inputs *in, struct input *i, int64_t *first, bool 
 
 /* A file is read up to its first good event, and closed again; what was bad on the way is reported when
  * it is read. */
-static bool begin_file(struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
+static bool begin_file(
+    struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
     if (!input_open(in, i, e)) return false;
     struct err ignored;
     enum decoded d;
@@ -83,9 +85,9 @@ static bool begin_all(struct inputs *in, struct err *e) {
         struct input *i = &in->all[k];
         int64_t first = TIME_MIN - DAY_US;
         bool empty = false;
-        bool ok = in->n == 1             ? true
-            : source_is_regular(i->path) ? begin_file(in, i, &first, &empty, e)
-                                         : begin_held(in, i, &first, &empty, e);
+        bool ok = in->n == 1                   ? true
+                  : source_is_regular(i->path) ? begin_file(in, i, &first, &empty, e)
+                                               : begin_held(in, i, &first, &empty, e);
         if (!ok) return false;
         if (empty) input_close(in, i);
         else watermarks_begin(&in->watermarks, k, first);
@@ -172,7 +174,9 @@ int64_t inputs_watermark(const struct inputs *in) {
     return in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
 }
 
-const char *inputs_current(const struct inputs *in) { return in->current ? in->current->path : NULL; }
+const char *inputs_current(const struct inputs *in) {
+    return in->current ? in->current->path : NULL;
+}
 
 uint64_t inputs_blank(const struct inputs *in) {
     uint64_t blank = in->blank;
