@@ -67,7 +67,7 @@ bool decimal_mul(const struct decimal *a, const struct decimal *b, struct decima
         limbs_mul(line, 5, y[i]);
         limbs_add(product + i, line, 5);
     }
-    uint64_t low = limbs_div(product, 8, CHUNK), high = limbs_div(product, 8, CHUNK);
+    uint64_t low = limbs_div_chunk(product, 8), high = limbs_div_chunk(product, 8);
     enum tail tail = tail_of(high, CHUNK, low ? TAIL_LOW : TAIL_ZERO);
     if (rounds_up(ROUND_HALF_EVEN, negative, product[0] & 1, tail)) limbs_add_small(product, 8, 1);
     return limbs_zero(product + 4, 4) && decimal_set_units(out, negative, product);

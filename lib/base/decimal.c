@@ -45,7 +45,7 @@ bool scaled_to_decimal(bool negative, struct scaled s, struct decimal *out) {
 
 /* ---- reading ---- */
 
-/* Anything beyond what fits a small at first sight. */
+/* Any number. */
 static bool parse_any(struct slice number, struct decimal *out) {
     struct digits d = digits_scan(number);
     if (d.p == d.end || d.point < -DECIMAL_MAX_SCALE) return decimal_set_small(out, 0, 0);
@@ -68,24 +68,66 @@ static bool parse_any(struct slice number, struct decimal *out) {
     return decimal_set_units(out, d.negative, w);
 }
 
-bool decimal_parse(struct slice number, struct decimal *out) {
-    const char *p = number.p, *end = p + number.n;
-    if (number.n > 18) return parse_any(number, out); /* else no digits can overflow */
+/* Stays out of decimal_parse(), which would save registers for it. */
+__attribute__((noinline)) static bool parse_long(struct slice number, struct decimal *out) {
+    const char *p = number.p, *end = p + number.n, *dot = NULL;
+    if (number.n > 18) return parse_any(number, out); /* else no integer can overflow */
     bool negative = *p == '-';
-    p += negative;
     uint64_t v = 0;
-    unsigned digit = 0;
-    for (; p < end && (digit = (unsigned)*p - '0') <= 9; p++) v = v * 10 + digit;
-    int scale = 0;
-    if (p < end) {
-        if (*p != '.') return parse_any(number, out);
-        scale = (int)(end - ++p);
-        for (; p < end; p++) {
-            if ((digit = (unsigned)*p - '0') > 9) return parse_any(number, out);
-            v = v * 10 + digit;
-        }
+    for (p += negative; p < end; p++) {
+        unsigned digit = (unsigned)*p - '0';
+        if (digit <= 9) v = v * 10 + digit;
+        else if (*p == '.') dot = p;
+        else return parse_any(number, out);
     }
+    int scale = dot ? (int)(end - dot) - 1 : 0;
     return decimal_set_small(out, negative ? -(int64_t)v : (int64_t)v, scale);
+}
+
+/* The n bytes at p, 1 to 8, in the low end, and nothing read beyond them. */
+static uint64_t load(const char *p, size_t n) {
+    uint64_t v = 0;
+    if (n >= 4) {
+        uint32_t low, high;
+        memcpy(&low, p, 4);
+        memcpy(&high, p + n - 4, 4);
+        if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) {
+            low = __builtin_bswap32(low);
+            high = __builtin_bswap32(high);
+        }
+        return low | (uint64_t)high << 8 * (n - 4);
+    }
+    for (size_t i = 0; i < n; i++) v |= (uint64_t)(unsigned char)p[i] << 8 * i;
+    return v;
+}
+
+/* Up to eight characters at once: a byte each, the last one highest, zeros before the first. Numbers
+ * have no fixed length, and a loop over their digits would be mispredicted at its end. */
+static bool parse_short(const char *p, size_t n, bool negative, struct decimal *out) {
+    const uint64_t zeros = UINT64_C(0x3030303030303030), ones = UINT64_C(0x0101010101010101);
+    size_t gap = 8 * (8 - n);
+    uint64_t v = (load(p, n) ^ zeros >> gap) << gap;
+    uint64_t others = (v + 0x76 * ones) & 0x80 * ones; /* the characters that are no digits */
+    int scale = 0;
+    if (others) {
+        unsigned bit = (unsigned)__builtin_ctzll(others) - 7;
+        if ((others & (others - 1)) || (v >> bit & 0xff) != ('.' ^ '0')) return false;
+        uint64_t whole = v & ((UINT64_C(1) << bit) - 1);
+        v = (v >> bit >> 8 << 8 << bit) | whole << 8;
+        scale = 7 - (int)(bit / 8);
+    }
+    v = v * 10 + (v >> 8); /* pairs, then fours, then all */
+    v = (v & 0x00ff00ff00ff00ff) * 100 + (v >> 16 & 0x00ff00ff00ff00ff);
+    v = (v & 0xffff) * 10000 + (v >> 32 & 0xffff);
+    return decimal_set_small(out, negative ? -(int64_t)v : (int64_t)v, scale);
+}
+
+bool decimal_parse(struct slice number, struct decimal *out) {
+    bool negative = *number.p == '-';
+    if (number.n - negative <= 8 &&
+        parse_short(number.p + negative, number.n - negative, negative, out))
+        return true;
+    return parse_long(number, out);
 }
 
 static const char *skip_digits(const char *p, const char *end) {
@@ -146,7 +188,7 @@ bool decimal_to_int64(const struct decimal *a, int64_t *out) {
     uint64_t w[4];
     memcpy(w, a->w, sizeof w);
     bool negative = limbs_abs(w, 4);
-    if (limbs_div(w, 4, CHUNK) || limbs_div(w, 4, CHUNK)) return false;
+    if (limbs_div_chunk(w, 4) || limbs_div_chunk(w, 4)) return false;
     uint64_t most = (uint64_t)INT64_MAX + negative;
     if (!limbs_zero(w + 1, 3) || w[0] > most) return false;
     *out = (int64_t)(negative ? -w[0] : w[0]);
@@ -157,6 +199,10 @@ bool decimal_to_int64(const struct decimal *a, int64_t *out) {
 
 /* The 19 digits of v, zeros in front. */
 static void put_chunk(char *p, uint64_t v) {
+    if (v == 0) {
+        memset(p, '0', CHUNK_DIGITS);
+        return;
+    }
     for (int i = CHUNK_DIGITS - 1; i > 0; i -= 2) {
         unsigned two = (unsigned)(v % 100);
         v /= 100;
@@ -184,17 +230,27 @@ static void put_number(struct buf *out, bool negative, const char *p, int whole,
 }
 
 void scaled_write(struct buf *out, bool negative, struct scaled s) {
-    /* Zeros on both sides: 38 decimals before 20 digits, 10^59 behind them. */
-    enum { BEFORE = 40, DIGITS = 20, BEHIND = 80 };
-    char text[BEFORE + DIGITS + BEHIND];
-    memset(text, '0', BEFORE);
-    uint64_t top = s.v / CHUNK;
-    text[BEFORE] = (char)('0' + top);
-    put_chunk(text + BEFORE + 1, s.v - top * CHUNK);
-    int point = BEFORE + DIGITS + s.exponent;
-    if (s.exponent > 0) memset(text + BEFORE + DIGITS, '0', (size_t)s.exponent);
-    int from = point - 1 < BEFORE ? point - 1 : BEFORE;
-    put_number(out, negative, text + from, point - from, s.exponent < 0 ? -s.exponent : 0);
+    char text[128], *end = text + sizeof text, *p = end; /* 20 digits, up to 60 zeros on one side */
+    uint64_t v = s.v;
+    if (v == 0) {
+        buf_addc(out, '0');
+        return;
+    }
+    for (; s.exponent < 0 && v % 10 == 0; s.exponent++) v /= 10;
+    for (; s.exponent > 0; s.exponent--) *--p = '0';
+    if (s.exponent < 0) {
+        for (; s.exponent < 0; s.exponent++) {
+            *--p = (char)('0' + v % 10);
+            v /= 10;
+        }
+        *--p = '.';
+    }
+    do {
+        *--p = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    if (negative) *--p = '-';
+    buf_add(out, p, (size_t)(end - p));
 }
 
 void limbs_write(struct buf *out, bool negative, uint64_t *a, int n) {

@@ -5,11 +5,28 @@
  *     903.01   82 03 87 01 <16 bytes>      7   81 07 00      0   80 00      -7   7e f8 ff */
 #include "base/wide.h"
 
-enum { POSITIVE = 0x80, FRACTION_BYTES = 16 };
+enum { POSITIVE = 0x80, WHOLE = 16 };
+
+/* v's 16 bytes, most significant first. */
+static void to_bytes(unsigned char to[WHOLE], u128 v) {
+    uint64_t halves[2] = {(uint64_t)(v >> 64), (uint64_t)v};
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        for (int i = 0; i < 2; i++) halves[i] = __builtin_bswap64(halves[i]);
+    memcpy(to, halves, WHOLE);
+}
 
 static size_t put_bytes(unsigned char *to, u128 v, int n) {
-    for (int i = 0; i < n; i++) to[i] = (unsigned char)(v >> 8 * (n - 1 - i));
+    unsigned char all[WHOLE];
+    to_bytes(all, v);
+    memcpy(to, all + WHOLE - n, (size_t)n);
     return (size_t)n;
+}
+
+/* How many bytes v takes, 0 for 0. */
+static int byte_count(u128 v) {
+    uint64_t high = (uint64_t)(v >> 64), low = (uint64_t)v;
+    if (high) return 16 - __builtin_clzll(high) / 8;
+    return low ? 8 - __builtin_clzll(low) / 8 : 0;
 }
 
 static u128 get_bytes(const unsigned char *from, int n, unsigned char flip) {
@@ -30,8 +47,8 @@ static bool split(const struct decimal *a, u128 *whole, u128 *fraction) {
     uint64_t w[4];
     memcpy(w, a->w, sizeof w);
     bool negative = limbs_abs(w, 4);
-    uint64_t low = limbs_div(w, 4, CHUNK);
-    *fraction = (u128)limbs_div(w, 4, CHUNK) * CHUNK + low;
+    uint64_t low = limbs_div_chunk(w, 4);
+    *fraction = (u128)limbs_div_chunk(w, 4) * CHUNK + low;
     *whole = (u128)w[1] << 64 | w[0];
     return negative;
 }
@@ -39,13 +56,12 @@ static bool split(const struct decimal *a, u128 *whole, u128 *fraction) {
 size_t decimal_key(const struct decimal *a, unsigned char *out) {
     u128 whole, fraction;
     bool negative = split(a, &whole, &fraction);
-    int bytes = 0;
-    while (bytes < FRACTION_BYTES && whole >> 8 * bytes) bytes++;
+    int bytes = byte_count(whole);
     size_t n = 0;
     out[n++] = (unsigned char)(POSITIVE + bytes);
     n += put_bytes(out + n, whole, bytes);
     out[n++] = fraction != 0;
-    if (fraction) n += put_bytes(out + n, fraction, FRACTION_BYTES);
+    if (fraction) n += put_bytes(out + n, fraction, WHOLE);
     if (negative)
         for (size_t i = 0; i < n; i++) out[i] ^= 0xff;
     return n;
@@ -65,10 +81,10 @@ size_t decimal_from_key(const unsigned char *key, struct decimal *out) {
     uint64_t w[4] = {(uint64_t)whole, (uint64_t)(whole >> 64)};
     limbs_mul_pow10(w, 4, DECIMAL_MAX_SCALE);
     if (has_fraction) {
-        u128 fraction = get_bytes(key + n, FRACTION_BYTES, flip);
+        u128 fraction = get_bytes(key + n, WHOLE, flip);
         uint64_t f[4] = {(uint64_t)fraction, (uint64_t)(fraction >> 64)};
         limbs_add(w, f, 4);
-        n += FRACTION_BYTES;
+        n += WHOLE;
     }
     decimal_set_units(out, negative, w);
     return n;

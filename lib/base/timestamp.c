@@ -1,5 +1,7 @@
 #include "base/timestamp.h"
 
+#include <stdio.h>
+
 #include "base/digits.h"
 #include "base/timeparts.h"
 
@@ -72,17 +74,20 @@ enum time_result time_from_parts(struct time_format *f, const struct time_parts 
 
 /* ---- RFC 3339 ---- */
 
-/* Midnight of the YYYY-MM-DD at p, remembered: events of a day come together. The dash tells a
- * remembered date from the zeroed cache. */
-static bool read_date(struct time_format *f, const char *p, int64_t *midnight) {
-    if (memcmp(p, f->cached_date, 10) == 0 && p[4] == '-') {
-        *midnight = f->cached_midnight;
-        return true;
-    }
+__attribute__((noinline)) static bool learn_date(
+    struct time_format *f, const char *p, int64_t *midnight) {
     struct civil c = {read_digits(p, 4), read_digits(p + 5, 2), read_digits(p + 8, 2)};
     if (p[4] != '-' || p[7] != '-' || c.year < 0 || !civil_valid(c)) return false;
     *midnight = f->cached_midnight = civil_to_days(c) * DAY_US;
     memcpy(f->cached_date, p, 10);
+    return true;
+}
+
+/* Midnight of the YYYY-MM-DD at p, remembered: events of a day come together. The dash tells a
+ * remembered date from the zeroed cache. */
+static bool read_date(struct time_format *f, const char *p, int64_t *midnight) {
+    if (memcmp(p, f->cached_date, 10) != 0 || p[4] != '-') return learn_date(f, p, midnight);
+    *midnight = f->cached_midnight;
     return true;
 }
 
@@ -101,17 +106,9 @@ static int64_t read_clock(const char *p, bool *leap) {
     return (int64_t)(hour * 3600 + minute * 60 + second) * SECOND_US;
 }
 
-static enum time_result parse_iso(struct time_format *f, struct slice text, int64_t *out) {
-    const char *p = text.p, *end = p + text.n;
-    int64_t local;
-    if (text.n < 10 || !read_date(f, p, &local)) return TIME_NOT_A_TIME;
-    if (text.n == 10) return time_settle(f, local, false, 0, out);
-    if (text.n < 19 || (p[10] != 'T' && p[10] != 't' && p[10] != ' ')) return TIME_NOT_A_TIME;
-    bool leap;
-    int64_t clock = read_clock(p + 11, &leap);
-    if (clock < 0) return TIME_NOT_A_TIME;
-    local += clock;
-    p += 19;
+/* What follows the seconds, beyond what parse_iso() does at once. */
+__attribute__((noinline)) static enum time_result parse_end(
+    struct time_format *f, int64_t local, bool leap, const char *p, const char *end, int64_t *out) {
     if (p < end && *p == '.') {
         int us;
         p = read_fraction(p + 1, end, &us);
@@ -124,19 +121,44 @@ static enum time_result parse_iso(struct time_format *f, struct slice text, int6
     return time_settle(f, local, has_offset, offset, out);
 }
 
+static enum time_result parse_iso(struct time_format *f, struct slice text, int64_t *out) {
+    const char *p = text.p, *end = p + text.n;
+    int64_t local;
+    if (text.n < 10 || !read_date(f, p, &local)) return TIME_NOT_A_TIME;
+    if (text.n == 10) return time_settle(f, local, false, 0, out);
+    if (text.n < 19 || (p[10] != 'T' && p[10] != 't' && p[10] != ' ')) return TIME_NOT_A_TIME;
+    bool leap;
+    int64_t clock = read_clock(p + 11, &leap);
+    if (clock < 0) return TIME_NOT_A_TIME;
+    local += clock;
+    /* The commonest end, milliseconds and Z. */
+    int ms;
+    if (text.n != 24 || p[19] != '.' || p[23] != 'Z' || leap || (ms = read_digits(p + 20, 3)) < 0)
+        return parse_end(f, local, leap, p + 19, end, out);
+    local += ms * 1000;
+    if (local < TIME_MIN || local > TIME_MAX) return TIME_OUT_OF_RANGE;
+    *out = local;
+    return TIME_OK;
+}
+
+/* A year of five digits and more, or before 0000: a time, if not one of ours. Ten thousand years are
+ * 25 times the calendar's 400, so that the date exists in the year's last four digits as well. */
+static bool far_year(struct slice text) {
+    bool minus = text.n && *text.p == '-';
+    size_t n = minus || (text.n && *text.p == '+'), digits = 0;
+    for (; n < text.n && is_digit(text.p[n]); n++) digits++;
+    if (digits < 4 || (digits == 4 && !minus)) return false;
+    struct time_format plain = {0};
+    int64_t ignored;
+    struct slice rest = {text.p + n - 4, text.n - n + 4};
+    return parse_iso(&plain, rest, &ignored) != TIME_NOT_A_TIME;
+}
+
 enum time_result time_parse(struct time_format *f, struct slice text, int64_t *out) {
     if (f->format) return time_parse_format(f, text, out);
     enum time_result r = parse_iso(f, text, out);
     if (__builtin_expect(r != TIME_NOT_A_TIME, 1)) return r;
-    /* A year of five digits and more, or before 0000, is a time, if not one of ours. Ten thousand
-     * years are 25 eras, so that the date exists in the year's last four digits as well. */
-    bool minus = text.n && *text.p == '-';
-    size_t n = minus || (text.n && *text.p == '+'), digits = 0;
-    for (; n < text.n && is_digit(text.p[n]); n++) digits++;
-    if (digits < 4 || (digits == 4 && !minus)) return TIME_NOT_A_TIME;
-    struct time_format scratch = {0};
-    r = parse_iso(&scratch, (struct slice){text.p + n - 4, text.n - n + 4}, out);
-    return r == TIME_NOT_A_TIME ? r : TIME_OUT_OF_RANGE;
+    return far_year(text) ? TIME_OUT_OF_RANGE : TIME_NOT_A_TIME;
 }
 
 /* ---- numbers ---- */
@@ -195,35 +217,28 @@ bool time_parse_arg(struct zone *z, struct slice text, int64_t *out, struct err 
 
 /* ---- writing ---- */
 
-/* v in n digits and more, zeros in front. */
-static char *put(char *p, uint64_t v, int n) {
-    char digits[20];
-    int i = sizeof digits;
-    for (; v || n > 0; n--) {
-        digits[--i] = (char)('0' + v % 10);
-        v /= 10;
-    }
-    memcpy(p, digits + i, sizeof digits - (size_t)i);
-    return p + sizeof digits - (size_t)i;
-}
-
-static char *put2(char *p, int v) {
+static char *put2(char *p, unsigned v) {
     p[0] = (char)('0' + v / 10);
     p[1] = (char)('0' + v % 10);
     return p + 2;
 }
 
+/* Four digits; more, or a sign, only beyond TIME_MIN and TIME_MAX. Any int64 fits the buffer. */
+static char *put_year(char *p, int year) {
+    if (year < 0 || year > 9999) return p + sprintf(p, "%05d", year);
+    return put2(put2(p, (unsigned)year / 100), (unsigned)year % 100);
+}
+
 size_t time_write(char out[TIME_TEXT_MAX], int64_t t) {
-    int64_t days = floor_div(t, DAY_US), rest = floor_mod(t, DAY_US);
+    int64_t days = floor_div(t, DAY_US);
+    uint64_t rest = (uint64_t)(t - days * DAY_US);
+    unsigned second = (unsigned)(rest / SECOND_US), us = (unsigned)(rest % SECOND_US);
     struct civil c = civil_from_days(days);
-    int second = (int)(rest / SECOND_US), us = (int)(rest % SECOND_US);
-    char *p = out;
-    if (c.year < 0) *p++ = '-'; /* only beyond TIME_MIN; any int64 fits the buffer */
-    p = put(p, (uint64_t)(c.year < 0 ? -c.year : c.year), 4);
+    char *p = put_year(out, c.year);
     *p++ = '-';
-    p = put2(p, c.month);
+    p = put2(p, (unsigned)c.month);
     *p++ = '-';
-    p = put2(p, c.day);
+    p = put2(p, (unsigned)c.day);
     *p++ = 'T';
     p = put2(p, second / 3600);
     *p++ = ':';
@@ -232,7 +247,7 @@ size_t time_write(char out[TIME_TEXT_MAX], int64_t t) {
     p = put2(p, second % 60);
     if (us) {
         *p++ = '.';
-        p = put(p, (uint64_t)us, 6);
+        p = put2(put2(put2(p, us / 10000), us / 100 % 100), us % 100);
     }
     *p++ = 'Z';
     return (size_t)(p - out);

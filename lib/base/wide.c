@@ -32,7 +32,7 @@ int limbs_chunks(uint64_t *a, int n, uint64_t *chunks) {
     int count = 0;
     while (n > 0 && a[n - 1] == 0) n--;
     while (n > 0) {
-        chunks[count++] = limbs_div(a, n, CHUNK);
+        chunks[count++] = limbs_div_chunk(a, n);
         while (n > 0 && a[n - 1] == 0) n--;
     }
     return count;

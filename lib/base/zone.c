@@ -1,7 +1,7 @@
 /* Time zones by the C library: its TZ is the process's only zone.
  *
  * localtime_r() costs some 100 ns and a lock. Offsets are therefore remembered for granules of time in
- * which there is at most one transition, as none in the database are nearer to each other. */
+ * which there is at most one transition: no two of the database are nearer than three days. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -9,7 +9,7 @@
 
 #include "base/timestamp.h"
 
-#define GRANULE_US (6 * HOUR_US)
+#define GRANULE_US DAY_US
 enum { GRANULES = 256 };
 
 /* One granule of time: `before` holds up to `change`, `after` from there on. */
