@@ -56,7 +56,7 @@ struct shapes {
     struct shape *nodes; /* from 1 */
     struct mark *marks;  /* from 1 */
     struct buf literals; /* padded, so that a block may be loaded at any literal's last byte */
-    uint32_t n, n_marks;
+    uint32_t n, n_marks, nodes_cap, marks_cap;
     uint32_t first; /* the alternatives for a line's beginning */
     /* Whether trying pays is measured, see shapes.c. */
     uint32_t tried, hit, learned;

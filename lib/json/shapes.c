@@ -155,6 +155,19 @@ static bool fits(const struct shapes *t, const struct cut *c, size_t text_n) {
            t->n + (uint32_t)c->n + 1 < MAX_SHAPES && t->n_marks + (uint32_t)c->n_marks < MAX_ALL_MARKS;
 }
 
+/* For all nodes and marks of this line, so that nothing moves while it is added. */
+static void make_room(struct shapes *t, const struct cut *c) {
+    uint32_t nodes = t->n + (uint32_t)c->n + 2, marks = t->n_marks + (uint32_t)c->n_marks + 1;
+    if (nodes > t->nodes_cap) {
+        t->nodes_cap = nodes * 2;
+        t->nodes = mem_grow(t->nodes, t->nodes_cap, sizeof *t->nodes);
+    }
+    if (marks > t->marks_cap) {
+        t->marks_cap = marks * 2;
+        t->marks = mem_grow(t->marks, t->marks_cap, sizeof *t->marks);
+    }
+}
+
 static uint16_t add_marks(struct shapes *t, const struct cut *c, const struct piece *piece) {
     if (piece->n_marks == 0) return 0;
     uint32_t first = t->n_marks + 1;
@@ -196,10 +209,7 @@ void shapes_learn(struct shapes *t, struct slice text, const struct json_field *
     cut.n_fields = n;
     cut.n = cut.n_marks = 0;
     if (!cut_line(&cut, text) || !fits(t, &cut, text.n)) return;
-    if (!t->nodes) {
-        t->nodes = mem_zero(MAX_SHAPES, sizeof *t->nodes);
-        t->marks = mem_zero(MAX_ALL_MARKS, sizeof *t->marks);
-    }
+    make_room(t, &cut);
     uint32_t *link = &t->first;
     for (int i = 0; i <= cut.n; i++) {
         uint32_t shape = find_shape(t, &cut.pieces[i], i == cut.n, &link);
