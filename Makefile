@@ -10,7 +10,8 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-
           -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Werror
 CFLAGS  = $(OPT) -g
 EV_CFLAGS = -std=c11 -D_GNU_SOURCE -DEV_VERSION='"$(VERSION)"' -Ilib $(WARN) $(CFLAGS)
-LDLIBS  = -ljansson -lcsv -lz
+LDLIBS  = -lcsv -lz
+TEST_LIBS = -ljansson
 
 # The rooms, lowest last: a room may include what stands to its right (tests/lint-arrows checks it).
 ROOMS = cli source sink op wire expr json base
@@ -22,9 +23,13 @@ OBJS      = $(foreach r,$(ROOMS),$(call room_objs,$r)) $(TOOLS:%=$B/cmd/%.o)
 
 all: $(TOOLS:%=$B/bin/%)
 
+# `make V=1` shows the commands.
+Q = $(if $V,,@)
+
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(EV_CFLAGS) $(EXTRA_$(*F)) -MMD -MP -c -o $@ $<
+	$(if $V,,@echo "cc  $<")
+	$Q$(CC) $(EV_CFLAGS) $(EXTRA_$(*F)) -MMD -MP -c -o $@ $<
 
 # The one file that may use AVX2; scan.c asks the processor before it calls it.
 EXTRA_scan_avx2 = -mavx2 -mbmi -mbmi2
@@ -38,7 +43,8 @@ $(foreach r,$(ROOMS),$(eval $(call room_rule,$r)))
 
 $B/bin/%: $B/cmd/%.o $(call archives,$(ROOMS))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,$(ROOMS)) -Wl,--end-group $(LDLIBS)
+	$(if $V,,@echo "ld  $@")
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,$(ROOMS)) -Wl,--end-group $(LDLIBS)
 
 # A unit test lies in the folder of its room and links that room and those below it, no others.
 below_base   = base
@@ -54,18 +60,88 @@ UNITS = $(patsubst tests/%.c,$B/%,$(wildcard tests/unit/*/*.c))
 define unit_rule
 $B/unit/$1/%: tests/unit/$1/%.c $(call archives,$(below_$1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(EV_CFLAGS) -Itests/unit $$(LDFLAGS) -MMD -MP -o $$@ $$< \
-	    -Wl,--start-group $(call archives,$(below_$1)) -Wl,--end-group $$(LDLIBS)
+	$(if $V,,@echo "cc  $$<")
+	$Q$$(CC) $$(EV_CFLAGS) -Itests/unit $$(LDFLAGS) -MMD -MP -o $$@ $$< \
+	    -Wl,--start-group $(call archives,$(below_$1)) -Wl,--end-group $$(LDLIBS) $$(TEST_LIBS)
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$r)))
 
 units: $(UNITS)
 	@tests/run-units $(UNITS)
 
+# ---- tests ----
+
+check: all units gen
+	B=$(abspath $B) tests/run
+	B=$(abspath $B) tests/docs
+	B=$(abspath $B) tests/laws/run
+
+# The same tests under the sanitizers.
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+check-asan:
+	UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) B=$B/asan OPT=-O1 CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' check
+
+# FUZZ_SECONDS for each target; needs clang.
+FUZZ_SECONDS = 60
+FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+$B/fuzz/%: tests/fuzz/%.c $(wildcard lib/*/*.c lib/*/*.h)
+	@mkdir -p $(@D)
+	$Qclang $(EV_CFLAGS) -O2 -mavx2 -mbmi -mbmi2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $< $(filter-out lib/cli/%,$(wildcard lib/*/*.c)) $(LDLIBS) $(TEST_LIBS)
+fuzz: $(FUZZERS:%=$B/fuzz/%)
+	@for f in $(FUZZERS); do mkdir -p $B/corpus/$$f; echo "fuzz  $$f"; \
+	    $B/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$B/corpus/$$f- $B/corpus/$$f 2>&1 | grep -E 'number_of_executed|ERROR|SUMMARY' || true; \
+	    ls $B/corpus/$$f-crash* $B/corpus/$$f-leak* $B/corpus/$$f-timeout* $B/corpus/$$f-oom* 2>/dev/null && exit 1; done; \
+	    echo "fuzz: $(words $(FUZZERS)) passed, 0 failed"
+
+lint:
+	tests/lint-arrows
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	mandoc -Tlint -Wwarning man/*.[17]
+	shellcheck $$(git ls-files tests .ci | xargs grep -lE '^#!/bin/(ba)?sh|^#!/usr/bin/env bash')
+	cppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
+	    --suppress=missingIncludeSystem -D_GNU_SOURCE -DEV_VERSION='""' -Ilib lib cmd
+
+# ---- demo, installing ----
+
+demo: all gen
+	@B=$(abspath $B) tests/gen/demo
+
+# What `make` and `make check` need, from the distribution.
+DEPS = gcc libc6-dev libcsv-dev libjansson-dev zlib1g-dev libcurl4-gnutls-dev libxxhash-dev
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+deps:
+	@if ! command -v apt-get >/dev/null; then \
+	    echo "Install a C compiler and the development files of libcsv, jansson, zlib, libcurl and xxhash"; \
+	elif ! dpkg -s $(DEPS) >/dev/null 2>&1; then \
+	    $(SUDO) apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(DEPS); fi
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 $(TOOLS:%=$B/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
+	for t in $(TOOLS); do \
+	    install -m 644 completions/$$t.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$t && \
+	    install -m 644 completions/_$$t $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$t && \
+	    install -m 644 completions/$$t.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$t.fish || exit 1; done
+
+completions: all
+	for t in $(TOOLS); do $B/bin/$$t --completion bash > completions/$$t.bash && \
+	    $B/bin/$$t --completion zsh > completions/_$$t && \
+	    $B/bin/$$t --completion fish > completions/$$t.fish || exit 1; done
+
+dist:
+	git archive --prefix=evutils-$(VERSION)/ -o evutils-$(VERSION).tar.gz HEAD
+
 clean:
 	rm -rf build
 
-.PHONY: all units clean
+.PHONY: all units check check-asan fuzz lint demo deps install completions dist clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(UNITS:=.d)
 

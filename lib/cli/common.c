@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <csv.h>
-#include <zlib.h>
-
 #include "cli/report.h"
+#include "cli/version.h"
 
 struct stage_options stage_options = {.max_line = MAX_LINE_DEFAULT, .max_depth = 1024};
 #define TO(member) .to = &stage_options.member
@@ -71,12 +69,6 @@ const struct option_group stage_common_group = {.title = "common", GROUP(common_
 
 /* ---- actions ---- */
 
-static void print_version(const struct tool *t) {
-    printf("%s %s\n", t->name, EV_VERSION);
-    printf("features: ndjson csv tsv json gzip file folder; scanner %s\n", json_scan_engine());
-    printf("libraries: zlib %s, libcsv %d.%d\n", zlibVersion(), CSV_MAJOR, CSV_MINOR);
-}
-
 /* For the build and the tests: --completion SHELL, --list-options. */
 static void answer_hidden(const struct tool *t, int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "--completion") == 0)
@@ -90,7 +82,7 @@ static void answer_hidden(const struct tool *t, int argc, char **argv) {
 
 static void act(struct stage *st, const char *action) {
     if (strcmp(action, "help") == 0) options_help(st->tool, stdout);
-    else print_version(st->tool);
+    else version_print(st->tool, stdout);
     struct err e;
     if (fflush(stdout) == 0) exit(EXIT_DONE);
     err_set(&e, EXIT_IO, "standard output: cannot write");
