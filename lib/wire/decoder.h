@@ -27,7 +27,7 @@ bool decode_options_check(const struct decode_options *o, struct err *e);
 enum decoded {
     DECODED_EVENT,
     DECODED_BAD,    /* this line is no event: ev->text holds its bytes (at most 64 KiB of one that is too long),
-                       *e says why, the next call goes on behind it */
+                       *e and ev->bad_code say why, the next call goes on behind it */
     DECODED_ABORT,  /* an abort line: the writer upstream failed; *e is EXIT_IO and says what it said */
     DECODED_END,
     DECODED_FAILED, /* the bytes cannot be read; *e */

@@ -1,0 +1,96 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "source/gzip.h"
+#include "source/source.h"
+
+struct file {
+    struct bytes base;
+    int fd;
+    uint64_t at, size;
+    unsigned char peeked[2]; /* read to see whether it is a gzip, not handed out yet */
+    size_t n_peeked;
+    struct gzip *gzip; /* NULL: it is none */
+};
+
+static bool read_stored(void *from, void *to, size_t room, size_t *got, struct err *e) {
+    struct file *f = from;
+    size_t n = f->n_peeked;
+    if (n) memcpy(to, f->peeked, n);
+    f->n_peeked = 0;
+    if (!io_read(f->fd, (char *)to + n, room - n, got, e)) return false;
+    f->at += *got;
+    *got += n;
+    return true;
+}
+
+static bool read_plain(struct bytes *b, void *to, size_t room, size_t *got, struct err *e) {
+    return read_stored(b, to, room, got, e);
+}
+
+static bool read_gzip(struct bytes *b, void *to, size_t room, size_t *got, struct err *e) {
+    return gzip_read(((struct file *)b)->gzip, to, room, got, e);
+}
+
+static void file_close(struct bytes *b) {
+    struct file *f = (struct file *)b;
+    if (!f) return;
+    gzip_free(f->gzip);
+    if (f->fd != STDIN_FILENO) close(f->fd);
+    free((char *)f->base.name);
+    free(f);
+}
+
+/* A pipe cannot be rewound, so the first bytes are kept. */
+static bool peek(struct file *f, struct err *e) {
+    for (size_t got = 1; got && f->n_peeked < sizeof f->peeked; f->n_peeked += got)
+        if (!io_read(f->fd, f->peeked + f->n_peeked, sizeof f->peeked - f->n_peeked, &got, e))
+            return err_at(e, "%s", f->base.name);
+    f->at = f->n_peeked;
+    if (f->n_peeked == 2 && f->peeked[0] == 0x1F && f->peeked[1] == 0x8B) {
+        f->gzip = gzip_new(read_stored, f);
+        f->base.read = read_gzip;
+    }
+    return true;
+}
+
+static bool look_at(struct file *f, struct err *e) {
+    struct stat st;
+    if (fstat(f->fd, &st) < 0) return err_errno(e, EXIT_NO_INPUT, errno, "%s", f->base.name);
+    if (S_ISDIR(st.st_mode)) return err_set(e, EXIT_NO_INPUT, "%s: is a directory", f->base.name);
+    if (S_ISREG(st.st_mode)) f->size = (uint64_t)st.st_size;
+    posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    return true;
+}
+
+struct bytes *source_open(const char *path, struct err *e) {
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        err_errno(e, EXIT_NO_INPUT, errno, "%s", path);
+        return NULL;
+    }
+    struct file *f = mem_zero(1, sizeof *f);
+    *f = (struct file){
+        .base = {.name = mem_str(slice_of(path)), .read = read_plain, .close = file_close},
+        .fd = fd};
+    if (look_at(f, e) && peek(f, e)) return &f->base;
+    file_close(&f->base);
+    return NULL;
+}
+
+void source_position(const struct bytes *b, uint64_t *at, uint64_t *size) {
+    const struct file *f = (const struct file *)b;
+    *at = f->at;
+    *size = f->size;
+}
+
+bool source_is_regular(const char *path) {
+    struct stat st;
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}

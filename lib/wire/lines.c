@@ -1,0 +1,120 @@
+/* One JSON object a line. */
+#include <stdlib.h>
+
+#include "wire/reader.h"
+
+struct lines {
+    struct decoder base;
+    struct reader in;
+    struct judge judge;
+    size_t whole;  /* behind the last newline in the buffer: [at, whole) are complete lines */
+    bool skipping; /* the rest of a line over the limit */
+    uint64_t line;
+};
+
+static bool is_blank(struct slice s) {
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r') return false;
+    return true;
+}
+
+/* Takes the line [at, end of n bytes) and `newline` bytes behind it. DECODED_END: it was blank. */
+static enum decoded take_line(
+    struct lines *l, size_t n, size_t newline, struct event *ev, struct err *e) {
+    struct reader *in = &l->in;
+    struct slice text = {in->p + in->at, n};
+    in->at += n + newline;
+    ev->line = ++l->line;
+    if (is_blank(text)) {
+        l->base.blank++;
+        return DECODED_END;
+    }
+    if (n <= in->max_line)
+        return judge_text(&l->judge, text, in->p + in->end + READER_SLACK, ev, e);
+    ev->text = (struct slice){text.p, n < TOO_LONG_SHOWN ? n : TOO_LONG_SHOWN};
+    return reader_too_long(in, ev, e);
+}
+
+/* The lines [at, whole) one by one; DECODED_END when a blank one was passed over. */
+static inline enum decoded next_line(struct lines *l, struct event *ev, struct err *e) {
+    struct reader *in = &l->in;
+    const char *p = in->p + in->at, *end = in->p + l->whole;
+    size_t n;
+    const char *newline = json_scan_line(l->judge.scanner, p, end, judge_fields(&l->judge), &n);
+    if (__builtin_expect(!newline || (size_t)(newline - p) > in->max_line, 0)) {
+        newline = memchr(p, '\n', (size_t)(end - p));
+        return take_line(l, (size_t)(newline - p), 1, ev, e);
+    }
+    in->at = (size_t)(newline + 1 - in->p);
+    ev->text = (struct slice){p, (size_t)(newline - p)};
+    ev->fields = l->judge.fields;
+    ev->line = ++l->line;
+    return judge_is_control(&l->judge) ? judge_control(ev, e) : DECODED_EVENT;
+}
+
+/* No newline in [at, end), and the buffer may not grow any more: what it holds is shown, what follows up to
+ * the newline is read and dropped. */
+static enum decoded begin_skipping(struct lines *l, struct event *ev, struct err *e) {
+    struct reader *in = &l->in;
+    ev->text = (struct slice){in->p + in->at, TOO_LONG_SHOWN};
+    if (ev->text.n > in->end - in->at) ev->text.n = in->end - in->at;
+    ev->line = ++l->line;
+    in->at = in->end;
+    l->skipping = true;
+    return reader_too_long(in, ev, e);
+}
+
+static void skip(struct lines *l, size_t fresh) {
+    struct reader *in = &l->in;
+    const char *newline = memchr(in->p + fresh, '\n', in->end - fresh);
+    in->at = newline ? (size_t)(newline + 1 - in->p) : in->end;
+    l->skipping = !newline;
+}
+
+static bool fill(struct lines *l, struct err *e) {
+    size_t fresh, before = l->in.end - l->in.at;
+    if (!reader_fill(&l->in, &fresh, e)) return false;
+    l->base.bytes_read += l->in.end - before;
+    if (l->skipping) skip(l, fresh);
+    l->whole = reader_last_line_end(&l->in, fresh);
+    return true;
+}
+
+static enum decoded lines_next(struct decoder *d, struct event *ev, struct err *e) {
+    struct lines *l = (struct lines *)d;
+    struct reader *in = &l->in;
+    ev->source = in->in->name;
+    for (;;) {
+        enum decoded what = DECODED_END;
+        size_t left = in->end - in->at;
+        if (__builtin_expect(in->at < l->whole, 1)) {
+            what = next_line(l, ev, e);
+        } else if (left > in->max_line) {
+            what = begin_skipping(l, ev, e);
+        } else if (in->eof) {
+            if (left == 0) return DECODED_END;
+            what = take_line(l, left, 0, ev, e);
+        } else if (!fill(l, e)) {
+            ev->line = l->line;
+            return DECODED_FAILED;
+        }
+        if (what != DECODED_END) return what;
+    }
+}
+
+static void lines_close(struct decoder *d) {
+    struct lines *l = (struct lines *)d;
+    if (!l) return;
+    reader_free(&l->in);
+    judge_free(&l->judge);
+    free(l);
+}
+
+struct decoder *lines_open(
+    struct bytes *in, struct json_scanner *scanner, const struct decode_options *o) {
+    struct lines *l = mem_zero(1, sizeof *l);
+    l->base = (struct decoder){.next = lines_next, .close = lines_close};
+    reader_init(&l->in, in, o->max_line);
+    judge_init(&l->judge, scanner);
+    return &l->base;
+}

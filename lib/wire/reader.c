@@ -1,0 +1,114 @@
+#include "wire/reader.h"
+
+#include <stdlib.h>
+
+#include "wire/envelope.h"
+
+void reader_init(struct reader *r, struct bytes *in, size_t max_line) {
+    *r = (struct reader){
+        .in = in, .cap = READER_ROOM, .max_line = max_line ? max_line : MAX_LINE_DEFAULT};
+    r->p = mem_alloc(r->cap + READER_SLACK);
+}
+
+void reader_free(struct reader *r) {
+    free(r->p);
+    r->in->close(r->in);
+}
+
+static void make_room(struct reader *r) {
+    if (r->at) memmove(r->p, r->p + r->at, r->end - r->at);
+    r->end -= r->at;
+    r->at = 0;
+    if (r->cap - r->end >= r->cap / 4) return;
+    size_t most = r->max_line + READER_ROOM;
+    r->cap = r->cap < most / 2 ? r->cap * 2 : most;
+    r->p = mem_grow(r->p, r->cap + READER_SLACK, 1);
+}
+
+static bool read_once(struct reader *r, struct err *e) {
+    size_t got;
+    if (!r->in->read(r->in, r->p + r->end, r->cap - r->end, &got, e)) return false;
+    r->eof = got == 0;
+    r->end += got;
+    memset(r->p + r->end, 0, READER_SLACK);
+    return true;
+}
+
+/* No event has fewer than three bytes with its newline, so waiting for three delays none. */
+static bool start(struct reader *r, struct err *e) {
+    r->started = true;
+    while (!r->eof && r->end < 3)
+        if (!read_once(r, e)) return false;
+    if (r->end >= 3 && memcmp(r->p, "\xEF\xBB\xBF", 3) == 0) r->at = 3;
+    if (r->end >= 2 && (memcmp(r->p, "\xFF\xFE", 2) == 0 || memcmp(r->p, "\xFE\xFF", 2) == 0))
+        return err_set(
+            e, EXIT_BAD_DATA, "is UTF-16, not UTF-8: convert it with iconv -f UTF-16 -t UTF-8");
+    return true;
+}
+
+bool reader_fill(struct reader *r, size_t *fresh, struct err *e) {
+    if (!r->started) {
+        *fresh = 0;
+        return start(r, e);
+    }
+    make_room(r);
+    *fresh = r->end;
+    return read_once(r, e);
+}
+
+size_t reader_last_line_end(const struct reader *r, size_t from) {
+    const char *newline = memrchr(r->p + from, '\n', r->end - from);
+    return newline ? (size_t)(newline - r->p) + 1 : 0;
+}
+
+enum decoded decoded_bad(struct event *ev, const char *code) {
+    ev->bad_code = code;
+    return DECODED_BAD;
+}
+
+enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e) {
+    size_t n = r->max_line;
+    if (n % (1 << 20) == 0) err_set(e, EXIT_BAD_DATA, "longer than %zu MiB (--max-line)", n >> 20);
+    else err_set(e, EXIT_BAD_DATA, "longer than %zu bytes (--max-line)", n);
+    return decoded_bad(ev, "too_long");
+}
+
+/* ---- the judge ---- */
+
+void judge_init(struct judge *j, struct json_scanner *scanner) {
+    struct json_step step = {.key = slice_of(CONTROL_FIELD)};
+    *j = (struct judge){
+        .scanner = scanner, .control = json_want(scanner, &(struct json_path){&step, 1})};
+}
+
+void judge_free(struct judge *j) { free(j->fields); }
+
+enum decoded judge_control(struct event *ev, struct err *e) {
+    if (abort_read(ev->text, e)) return DECODED_ABORT;
+    err_set(e, EXIT_BAD_DATA, "a top-level \"" CONTROL_FIELD "\" is reserved for control lines");
+    return decoded_bad(ev, "control");
+}
+
+static const char *with_article(char first) {
+    switch (first) {
+    case '[': return "an array";
+    case '"': return "a string";
+    case 't': return "true";
+    case 'f': return "false";
+    case 'n': return "null";
+    default: return "a number";
+    }
+}
+
+enum decoded judge_text(
+    struct judge *j, struct slice text, const char *limit, struct event *ev, struct err *e) {
+    ev->text = text;
+    ev->fields = judge_fields(j);
+    if (!json_scan(j->scanner, text, limit, ev->fields, e)) return decoded_bad(ev, "bad_json");
+    char first = text.p[strspn(text.p, " \t\r\n")];
+    if (first != '{') {
+        err_set(e, EXIT_BAD_DATA, "not a JSON object, found %s", with_article(first));
+        return decoded_bad(ev, "not_object");
+    }
+    return judge_is_control(j) ? judge_control(ev, e) : DECODED_EVENT;
+}

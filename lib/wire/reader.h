@@ -1,0 +1,78 @@
+/* What the decoders share: a buffer that is filled from bytes, and the judgement of one JSON text.
+ * Private to this room. */
+#ifndef EV_WIRE_READER_H
+#define EV_WIRE_READER_H
+
+#include "base/buf.h"
+#include "wire/decoder.h"
+
+enum {
+    READER_ROOM = 256 << 10,   /* bytes of the buffer, until a longer line comes */
+    READER_SLACK = 64,         /* zeros behind what was read, for the scanner's wide loads */
+    TOO_LONG_SHOWN = 64 << 10, /* bytes of a line over the limit that its envelope carries */
+};
+
+/* [p+at, p+end) was read and is not yet used up. READER_SLACK zeros lie behind `end`. */
+struct reader {
+    struct bytes *in;
+    char *p;
+    size_t cap; /* without the slack */
+    size_t at, end;
+    size_t max_line;
+    bool started, eof;
+};
+
+void reader_init(struct reader *r, struct bytes *in, size_t max_line);
+void reader_free(struct reader *r); /* closes the bytes */
+
+/* Moves what is left to the front (at becomes 0) and reads once behind it; sets eof when nothing came. The
+ * buffer grows while `at` stays, so that the caller bounds it: end - at <= max_line before the call. The first call
+ * reads at least three bytes, skips a byte order mark and refuses UTF-16. *fresh is where the new bytes begin. */
+bool reader_fill(struct reader *r, size_t *fresh, struct err *e);
+
+/* Behind the last newline of [from, end), or 0. */
+size_t reader_last_line_end(const struct reader *r, size_t from);
+
+/* Says `longer than 16 MiB (--max-line)`; returns DECODED_BAD. */
+enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e);
+
+/* The scanner of a stage with what every decoder asks of it. */
+struct judge {
+    struct json_scanner *scanner;
+    struct json_field *fields; /* made at the first use, when all has been wanted */
+    int control;               /* the index of "@ev" */
+};
+
+void judge_init(struct judge *j, struct json_scanner *scanner);
+void judge_free(struct judge *j);
+
+/* The wanted fields of the next event. */
+static inline struct json_field *judge_fields(struct judge *j) {
+    if (__builtin_expect(!j->fields, 0))
+        j->fields = mem_zero((size_t)json_wanted(j->scanner), sizeof *j->fields);
+    return j->fields;
+}
+
+static inline bool judge_is_control(const struct judge *j) {
+    return j->fields[j->control].kind != JSON_MISSING;
+}
+
+/* What ev->text, an object with a top-level "@ev", is: DECODED_ABORT or DECODED_BAD. */
+enum decoded judge_control(struct event *ev, struct err *e);
+
+/* Scans a text that may be anything; ev->text and ev->fields are set. DECODED_EVENT, _ABORT or _BAD. */
+enum decoded judge_text(
+    struct judge *j, struct slice text, const char *limit, struct event *ev, struct err *e);
+
+/* For `return`: sets ev->bad_code and is DECODED_BAD. */
+enum decoded decoded_bad(struct event *ev, const char *code);
+
+struct decoder *lines_open(
+    struct bytes *in, struct json_scanner *scanner, const struct decode_options *o);
+/* EXIT_USAGE as decode_options_check(). */
+struct decoder *csv_open(struct bytes *in, struct json_scanner *scanner,
+    const struct decode_options *o, char delimiter, struct err *e);
+struct decoder *documents_open(
+    struct bytes *in, struct json_scanner *scanner, const struct decode_options *o);
+
+#endif
