@@ -33,10 +33,11 @@ struct civil civil_from_days(int64_t days);
 
 /* ---- zones ---- */
 
-/* A time zone of the system's database; NULL stands for UTC everywhere. */
+/* A time zone of the system's database; NULL stands for UTC everywhere. It remembers what it was
+ * asked, so one belongs to one thread. */
 struct zone;
 /* EXIT_USAGE for a name that is unknown. A process has one zone: a second open with another name
- * fails (it lies on the C library's TZ). */
+ * fails, unless the first was closed (it lies on the C library's TZ). UTC is always there. */
 struct zone *zone_open(const char *name, struct err *e);
 void zone_close(struct zone *z);
 const char *zone_name(const struct zone *z);
@@ -100,7 +101,8 @@ enum period_unit { PERIOD_FIXED, PERIOD_DAYS, PERIOD_WEEKS, PERIOD_MONTHS };
 /* A length in which windows are cut: fixed µs, or whole calendar days, weeks from Monday, or months in
  * a zone. `15m`, `1h30m` are fixed; `1d`, `2w`, `1mo` are calendar units. Boundaries: fixed ones are
  * multiples counted from 1970-01-01T00:00 in UTC, or in the zone's standard offset; days from 1970-01-01,
- * weeks from Monday 1969-12-29, months from 1970-01, all local; plus `shift` (--offset). */
+ * weeks from Monday 1969-12-29, months from 1970-01, all local; plus `shift` (--offset), of calendar units
+ * by the clock on the wall: 6h is 06:00 on every day. */
 struct period {
     enum period_unit unit;
     int64_t count; /* µs, days, weeks or months; > 0 */
@@ -108,10 +110,12 @@ struct period {
 bool period_parse(struct slice text, struct period *out, struct err *e);
 /* The boundary at or before t. */
 int64_t period_floor(const struct period *p, struct zone *z, int64_t shift, int64_t t);
-/* The boundary `n` periods after the boundary b (n may be negative). */
+/* The boundary `n` periods after the boundary b (n may be negative); b itself only for n = 0, also
+ * where a zone skipped a day, which then has no length. */
 int64_t period_step(const struct period *p, struct zone *z, int64_t shift, int64_t b, int64_t n);
-/* How many of `small` make one `large`; 0 when they do not divide evenly (or mix fixed and calendar,
- * except that without a zone days and weeks are fixed: 24 h and 7 d). */
+/* How many of `small` make one `large`; 0 when they do not divide evenly, or large's boundaries are
+ * not among small's (7d begin on Thursdays, 1w on Mondays), or they mix fixed and calendar, except
+ * that without a zone days and weeks are fixed: 24 h and 7 d. */
 int64_t period_ratio(const struct period *large, const struct period *small, bool zoned);
 void buf_add_period(struct buf *out, const struct period *p);
 

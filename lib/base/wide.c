@@ -39,9 +39,10 @@ int limbs_chunks(uint64_t *a, int n, uint64_t *chunks) {
 }
 
 int digit_count(uint64_t v) {
-    int n = 0;
-    while (n <= CHUNK_DIGITS && v >= pow10_u64[n]) n++;
-    return n;
+    if (v == 0) return 0;
+    int bits = 64 - __builtin_clzll(v);
+    int n = bits * 1233 >> 12; /* bits * log10(2), rounded down */
+    return n + (v >= pow10_u64[n]);
 }
 
 struct scaled round17(uint64_t v, int exponent, enum tail tail) {

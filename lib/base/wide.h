@@ -78,6 +78,7 @@ static inline uint64_t limbs_mul(uint64_t *a, int n, uint64_t m) {
 /* a /= d; returns the remainder. */
 static inline uint64_t limbs_div(uint64_t *a, int n, uint64_t d) {
     u128 t = 0;
+    while (n > 0 && a[n - 1] == 0) n--;
     while (n-- > 0) {
         t = t << 64 | a[n];
         a[n] = (uint64_t)(t / d);

@@ -2,10 +2,10 @@
  *
  * localtime_r() costs some 100 ns and a lock. Offsets are therefore remembered for granules of time in
  * which there is at most one transition: no two of the database are nearer than three days. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/timestamp.h"
 
@@ -29,23 +29,34 @@ struct zone {
 
 static struct zone *the_zone; /* of the C library's TZ */
 
-/* Files under the database begin with TZif. What the C library would read besides, POSIX rules and
- * absolute names, is refused: a mistyped name must not mean UTC. */
-static bool zone_exists(const char *name) {
+enum { PATH_LONGEST = 512 };
+
+/* Finds the file of a zone in the database; those begin with TZif. What the C library would take
+ * besides, POSIX rules and absolute names, is refused: it takes any mistyped name for UTC. */
+static bool find_file(const char *name, char path[PATH_LONGEST]) {
     static const char *const folders[] = {
         "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/etc/zoneinfo"};
     const char *own = getenv("TZDIR");
     if (!*name || *name == '/' || strstr(name, "..")) return false;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        char path[512], magic[4];
-        int n = snprintf(path, sizeof path, "%s/%s", own ? own : folders[i], name);
-        FILE *file = n > 0 && (size_t)n < sizeof path ? fopen(path, "re") : NULL;
+        int n = snprintf(path, PATH_LONGEST, "%s/%s", own ? own : folders[i], name);
+        FILE *file = n < PATH_LONGEST ? fopen(path, "re") : NULL;
         if (!file) continue;
+        char magic[4];
         bool good = fread(magic, 1, 4, file) == 4 && memcmp(magic, "TZif", 4) == 0;
         fclose(file);
         if (good) return true;
     }
     return false;
+}
+
+/* The file by its full name, so that the C library reads the very one that was found. */
+static bool use_file(const char *path) {
+    char tz[PATH_LONGEST + 1];
+    snprintf(tz, sizeof tz, ":%s", path);
+    if (setenv("TZ", tz, 1) != 0) return false;
+    tzset();
+    return true;
 }
 
 static int64_t ask(int64_t utc, bool *summer) {
@@ -69,36 +80,38 @@ static bool is_utc(const char *name) {
     return strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0 || strcmp(name, "Z") == 0;
 }
 
-struct zone *zone_open(const char *name, struct err *e) {
-    bool utc = is_utc(name);
-    if (!utc && the_zone) {
-        if (strcmp(the_zone->name, name) == 0) {
-            the_zone->opened++;
-            return the_zone;
-        }
-        err_set(e, EXIT_USAGE, "a second time zone: %s, beside %s", QUOTED(slice_of(name)),
-            the_zone->name);
-        return NULL;
-    }
-    if (!utc && !zone_exists(name)) {
-        err_set(e, EXIT_USAGE,
-            "no such time zone: %s; write it as Europe/Berlin (is tzdata installed?)",
-            QUOTED(slice_of(name)));
-        return NULL;
-    }
+static struct zone *new_zone(const char *name) {
     struct zone *z = mem_zero(1, sizeof *z);
     z->name = mem_str(slice_of(name));
-    z->utc = utc;
     z->opened = 1;
-    if (utc) return z;
-    struct buf tz = {0};
-    buf_printf(&tz, ":%s%c", name, 0);
-    if (setenv("TZ", tz.p, 1) != 0) abort();
-    buf_free(&tz);
-    tzset();
-    for (int i = 0; i < GRANULES; i++) z->granules[i].number = INT64_MIN;
-    z->standard = ask_standard();
-    return the_zone = z;
+    return z;
+}
+
+struct zone *zone_open(const char *name, struct err *e) {
+    if (is_utc(name)) {
+        struct zone *z = new_zone(name);
+        z->utc = true;
+        return z;
+    }
+    if (the_zone && strcmp(the_zone->name, name) == 0) {
+        the_zone->opened++;
+        return the_zone;
+    }
+    const char *shown = QUOTED(slice_of(name));
+    char path[PATH_LONGEST];
+    if (the_zone)
+        err_set(e, EXIT_USAGE, "a second time zone, %s, beside %s", shown, the_zone->name);
+    else if (!find_file(name, path))
+        err_set(e, EXIT_USAGE,
+            "no such time zone: %s; write it as Europe/Berlin (is tzdata installed?)", shown);
+    else if (!use_file(path)) err_errno(e, EXIT_IO, errno, "cannot set TZ");
+    else {
+        struct zone *z = new_zone(name);
+        for (int i = 0; i < GRANULES; i++) z->granules[i].number = INT64_MIN;
+        z->standard = ask_standard();
+        return the_zone = z;
+    }
+    return NULL;
 }
 
 void zone_close(struct zone *z) {
