@@ -1,0 +1,19 @@
+/* Deflates into gzip members. The same input gives the same bytes: no time stamp, zlib's default level. */
+#ifndef EV_SINK_GZIP_H
+#define EV_SINK_GZIP_H
+
+#include "base/buf.h"
+
+struct gzip;
+struct gzip *gzip_new(void); /* one member; some 270 KB */
+void gzip_free(struct gzip *z);
+
+enum gzip_step {
+    GZIP_MORE,
+    GZIP_SYNC, /* what was given so far can be inflated from what comes out */
+    GZIP_END,  /* the member is complete; without any input a valid, empty one. To be freed then. */
+};
+/* Appends to out. */
+void gzip_add(struct gzip *z, struct slice in, enum gzip_step step, struct buf *out);
+
+#endif

@@ -1,0 +1,116 @@
+#include "sink/replace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+/* A writer that finishes between our open and our lock renames or removes the file that we hold: then
+ * there is a new one to be made under the name. */
+static bool is_named(int fd, int folder, const char *name) {
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+int lock_file(int folder, const char *name, mode_t mode) {
+    for (;;) {
+        int fd = openat(folder, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0) return -1;
+        bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (locked && is_named(fd, folder, name)) return fd;
+        int why = errno;
+        close(fd);
+        errno = why;
+        if (!locked && why != EINTR) return -1;
+    }
+}
+
+bool sync_folder(int folder, struct err *e) {
+    /* EINVAL: a file system that knows no fsync of folders. */
+    return fsync(folder) == 0 || errno == EINVAL ||
+           err_errno(e, EXIT_IO, errno, "cannot sync the folder");
+}
+
+/* Follows symbolic links, also to what does not exist yet, which realpath(3) cannot. NULL with errno. */
+static char *resolve(const char *path) {
+    char *at = mem_str(slice_of(path)), target[PATH_MAX];
+    for (int links = 0; links < 40; links++) {
+        ssize_t n = readlink(at, target, sizeof target);
+        if (n < 0) return at; /* no link, or nothing there: what opens it will say */
+        struct buf next = {0};
+        const char *slash = strrchr(at, '/');
+        if (target[0] != '/' && slash) buf_add(&next, at, (size_t)(slash - at) + 1);
+        buf_add(&next, target, (size_t)n);
+        buf_addc(&next, 0);
+        free(at);
+        at = next.p;
+    }
+    free(at);
+    errno = ELOOP;
+    return NULL;
+}
+
+/* Splits a path into its open folder and r->name. */
+static bool open_folder(struct replace *r, char *path) {
+    char *slash = strrchr(path, '/');
+    r->name = mem_str(slice_of(slash ? slash + 1 : path));
+    if (slash) slash[slash == path] = 0;
+    r->folder = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return r->folder >= 0;
+}
+
+static bool open_temp(struct replace *r) {
+    struct buf temp = {0};
+    buf_printf(&temp, ".%s.tmp%c", r->name, 0);
+    r->temp = temp.p;
+    struct stat old;
+    r->keeps_mode = fstatat(r->folder, r->name, &old, 0) == 0;
+    if (r->keeps_mode) r->mode = old.st_mode & 07777;
+    /* Never readable by more than the old file is, and writable for the run that takes it over. */
+    mode_t mode = r->keeps_mode ? (r->mode & 0777) | S_IWUSR : 0666;
+    int fd = lock_file(r->folder, r->temp, mode);
+    if (fd < 0) return false;
+    /* From here on the file is ours to remove. */
+    r->fd = fd;
+    return ftruncate(fd, 0) == 0 && (!r->keeps_mode || fchmod(fd, mode) == 0);
+}
+
+bool replace_open(struct replace *r, const char *path, struct err *e) {
+    *r = (struct replace){.fd = -1, .folder = -1};
+    char *real = resolve(path);
+    bool ok = real && open_folder(r, real) && open_temp(r);
+    int why = errno;
+    free(real);
+    if (ok) return true;
+    replace_close(r);
+    if (why == EWOULDBLOCK) return err_set(e, EXIT_NO_OUTPUT, "%s: another writer has it", path);
+    return err_errno(e, EXIT_NO_OUTPUT, why, "%s: cannot create", path);
+}
+
+bool replace_publish(struct replace *r, struct err *e) {
+    if (r->keeps_mode && fchmod(r->fd, r->mode) != 0)
+        return err_errno(e, EXIT_IO, errno, "cannot set the mode");
+    if (fsync(r->fd) != 0) return err_errno(e, EXIT_IO, errno, "cannot write");
+    if (renameat(r->folder, r->temp, r->folder, r->name) != 0)
+        return err_errno(e, EXIT_IO, errno, "cannot rename %s", r->temp);
+    free(r->temp);
+    r->temp = NULL;
+    return sync_folder(r->folder, e);
+}
+
+void replace_close(struct replace *r) {
+    if (r->fd >= 0 && r->temp) unlinkat(r->folder, r->temp, 0);
+    /* Only now, for it gives up the lock; fsync has told what close could. */
+    if (r->fd >= 0) close(r->fd);
+    if (r->folder >= 0) close(r->folder);
+    free(r->temp);
+    free(r->name);
+    *r = (struct replace){.fd = -1, .folder = -1};
+}

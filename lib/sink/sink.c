@@ -1,0 +1,21 @@
+#include "sink/sink.h"
+
+#include "sink/backends.h"
+#include "sink/output.h"
+
+struct sink *sink_open(const char *dest, const struct sink_options *o, struct err *e) {
+    struct slice name = slice_of(dest);
+    bool folder = dest_is_folder(dest) || o->partition;
+    enum out_format format = folder ? OUT_NDJSON : out_format_of_name(name);
+    if (o->format && !out_format_parse(slice_of(o->format), &format, e)) return NULL;
+    if (!name.n) {
+        err_set(e, EXIT_USAGE, "the destination has no name; - is standard output");
+        return NULL;
+    }
+    if (folder && slice_is(name, "-")) {
+        err_set(e, EXIT_USAGE, "--partition needs a folder, not standard output");
+        return NULL;
+    }
+    if (folder) return folder_open(dest, o, format, e);
+    return file_open(dest, format, o->gzip || slice_ends(name, ".gz"), e);
+}
