@@ -13,14 +13,14 @@ void program_begin(struct expr *x) {
 }
 
 void program_reserve(struct expr *x, size_t more) {
-    if (x->scratch.cap - x->scratch.n >= more) return;
-    size_t twice = 2 * x->scratch.cap;
+    if (x->scratch.cap - x->scratch.n > more) return;
+    size_t cap = 2 * x->scratch.cap + 256;
     if (x->scratch.cap) {
         x->retired = mem_grow(x->retired, (size_t)x->n_retired + 1, sizeof *x->retired);
         x->retired[x->n_retired++] = x->scratch;
         x->scratch = (struct buf){0};
     }
-    buf_reserve(&x->scratch, more > twice ? more : twice);
+    buf_reserve(&x->scratch, more < cap ? cap : more + 1);
 }
 
 /* ---- values ---- */
