@@ -182,9 +182,8 @@ static bool drop_line(struct csv *c, struct err *e) {
 
 /* A row over the limit: its one line is dropped; of several, which are inside of quotes, those that were seen. */
 static enum decoded too_long(struct csv *c, struct event *ev, struct err *e) {
-    struct slice row = {c->in.p + c->in.at, c->in.end - c->in.at};
     c->shown.n = 0;
-    buf_add(&c->shown, row.p, row.n < TOO_LONG_SHOWN ? row.n : TOO_LONG_SHOWN);
+    buf_add_slice(&c->shown, reader_shown(&c->in));
     bool quoted = c->fed > 0;
     broken_row(c, c->fed, ev, e, "");
     if (!quoted && !drop_line(c, e)) return DECODED_FAILED;

@@ -165,7 +165,7 @@ static enum part pass_value(struct documents *d, struct err *e) {
 static void drop_seen(struct documents *d) {
     if (!d->too_long) {
         d->shown.n = 0;
-        buf_add(&d->shown, d->in.p + d->in.at, d->seen < TOO_LONG_SHOWN ? d->seen : TOO_LONG_SHOWN);
+        buf_add_slice(&d->shown, reader_shown(&d->in));
         d->too_long = true;
     }
     d->in.at += d->seen;

@@ -22,7 +22,7 @@ static bool is_blank(struct slice s) {
 static enum decoded take_line(
     struct lines *l, size_t n, size_t newline, struct event *ev, struct err *e) {
     struct reader *in = &l->in;
-    struct slice text = {in->p + in->at, n};
+    struct slice text = {in->p + in->at, n}, shown = reader_shown(in);
     in->at += n + newline;
     ev->line = ++l->line;
     if (is_blank(text)) {
@@ -31,7 +31,7 @@ static enum decoded take_line(
     }
     if (n <= in->max_line)
         return judge_text(&l->judge, text, in->p + in->end + READER_SLACK, ev, e);
-    ev->text = (struct slice){text.p, n < TOO_LONG_SHOWN ? n : TOO_LONG_SHOWN};
+    ev->text = shown;
     return reader_too_long(in, ev, e);
 }
 
@@ -56,8 +56,7 @@ static inline enum decoded next_line(struct lines *l, struct event *ev, struct e
  * the newline is read and dropped. */
 static enum decoded begin_skipping(struct lines *l, struct event *ev, struct err *e) {
     struct reader *in = &l->in;
-    ev->text = (struct slice){in->p + in->at, TOO_LONG_SHOWN};
-    if (ev->text.n > in->end - in->at) ev->text.n = in->end - in->at;
+    ev->text = reader_shown(in);
     ev->line = ++l->line;
     in->at = in->end;
     l->skipping = true;

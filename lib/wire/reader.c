@@ -66,6 +66,10 @@ enum decoded decoded_bad(struct event *ev, const char *code) {
     return DECODED_BAD;
 }
 
+struct slice reader_shown(const struct reader *r) {
+    return (struct slice){r->p + r->at, r->max_line < TOO_LONG_SHOWN ? r->max_line : TOO_LONG_SHOWN};
+}
+
 enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e) {
     size_t n = r->max_line;
     if (n % (1 << 20) == 0) err_set(e, EXIT_BAD_DATA, "longer than %zu MiB (--max-line)", n >> 20);

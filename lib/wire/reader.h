@@ -9,7 +9,7 @@
 enum {
     READER_ROOM = 256 << 10,   /* bytes of the buffer, until a longer line comes */
     READER_SLACK = 64,         /* zeros behind what was read, for the scanner's wide loads */
-    TOO_LONG_SHOWN = 64 << 10, /* bytes of a line over the limit that its envelope carries */
+    TOO_LONG_SHOWN = 64 << 10, /* bytes of a line over the limit that its envelope carries at most */
 };
 
 /* [p+at, p+end) was read and is not yet used up. READER_SLACK zeros lie behind `end`. */
@@ -33,6 +33,8 @@ bool reader_fill(struct reader *r, size_t *fresh, struct err *e);
 /* Behind the last newline of [from, end), or 0. */
 size_t reader_last_line_end(const struct reader *r, size_t from);
 
+/* What an envelope shows of a line over the limit: as much however the reads fell. */
+struct slice reader_shown(const struct reader *r);
 /* Says `longer than 16 MiB (--max-line)`; returns DECODED_BAD. */
 enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e);
 

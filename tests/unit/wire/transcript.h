@@ -1,0 +1,109 @@
+/* Bytes that arrive in pieces, and what a decoder makes of them as text that can be compared. */
+#ifndef EV_TRANSCRIPT_H
+#define EV_TRANSCRIPT_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "wire/decoder.h"
+
+struct pieces {
+    struct bytes base;
+    struct slice left;
+    uint64_t random; /* 0: all at once */
+    size_t most;     /* else 1 to `most` bytes a read */
+};
+
+static inline bool pieces_read(struct bytes *b, void *to, size_t room, size_t *got, struct err *e) {
+    (void)e;
+    struct pieces *p = (struct pieces *)b;
+    size_t n = p->left.n;
+    if (p->random) {
+        p->random = p->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        size_t piece = (size_t)(p->random >> 33) % p->most + 1;
+        if (piece < n) n = piece;
+    }
+    if (n > room) n = room;
+    if (n) memcpy(to, p->left.p, n);
+    p->left = (struct slice){p->left.p + n, p->left.n - n};
+    *got = n;
+    return true;
+}
+
+static inline void pieces_close(struct bytes *b) { (void)b; }
+
+static inline struct pieces pieces_of(struct slice s, uint64_t seed, size_t most) {
+    return (struct pieces){.base = {.name = "test", .read = pieces_read, .close = pieces_close},
+        .left = s, .random = seed, .most = most};
+}
+
+/* A line for each event: `event 3 {"a":1}`, `bad 4 code: message [text]`, `abort 5 message`, `failed 6 message`; at the
+ * end `end`, and `blank 2` where lines were blank. */
+static inline void transcribe(
+    struct buf *out, enum format format, const struct decode_options *o, struct pieces *in) {
+    struct json_scanner *scanner = json_scanner_new(1024);
+    struct err e = {0};
+    struct decoder *d = decoder_open(format, &in->base, scanner, o, &e);
+    if (!d) {
+        buf_printf(out, "refused %s\n", e.text);
+        json_scanner_free(scanner);
+        return;
+    }
+    for (;;) {
+        struct event ev = {0};
+        enum decoded what = d->next(d, &ev, &e);
+        if (what == DECODED_END) break;
+        static const char *const names[] = {[DECODED_EVENT] = "event", [DECODED_BAD] = "bad",
+            [DECODED_ABORT] = "abort", [DECODED_FAILED] = "failed"};
+        buf_printf(out, "%s %llu ", names[what], (unsigned long long)ev.line);
+        if (what == DECODED_EVENT) buf_add_slice(out, ev.text);
+        else if (what == DECODED_BAD) buf_printf(out, "%s: %s [", ev.bad_code, e.text);
+        else buf_adds(out, e.text);
+        if (what == DECODED_BAD) buf_add_slice(out, ev.text), buf_addc(out, ']');
+        buf_addc(out, '\n');
+        if (what == DECODED_FAILED) break;
+    }
+    if (d->blank) buf_printf(out, "blank %llu\n", (unsigned long long)d->blank);
+    buf_addc(out, '\0');
+    d->close(d);
+    json_scanner_free(scanner);
+}
+
+/* The transcript of a whole text, as a string that the caller frees. */
+static inline char *transcript(enum format format, struct decode_options o, struct slice text) {
+    struct buf out = {0};
+    struct pieces in = pieces_of(text, 0, 0);
+    transcribe(&out, format, &o, &in);
+    if (out.n == 0 || out.p[out.n - 1]) buf_addc(&out, '\0');
+    return out.p;
+}
+
+/* Does it read the same in pieces of 1 to n bytes? Prints the seed where it does not. */
+static inline bool same_in_pieces(enum format format, struct decode_options o, struct slice text) {
+    char *whole = transcript(format, o, text);
+    bool same = true;
+    for (uint64_t seed = 1; seed <= 40 && same; seed++) {
+        struct buf out = {0};
+        struct pieces in = pieces_of(text, seed, seed <= 2 ? 1 : seed <= 20 ? 7 : 300);
+        transcribe(&out, format, &o, &in);
+        if (out.n == 0 || out.p[out.n - 1]) buf_addc(&out, '\0');
+        same = strcmp(out.p, whole) == 0;
+        if (!same) fprintf(stderr, "seed %llu:\n%s--- whole:\n%s", (unsigned long long)seed, out.p, whole);
+        buf_free(&out);
+    }
+    free(whole);
+    return same;
+}
+
+#define CHECK_TRANSCRIPT(format, options, text, size, want)                                        \
+    do {                                                                                           \
+        struct slice text_ = {text, size};                                                         \
+        char *got__ = transcript(format, options, text_);                                          \
+        CHECK_STR(got__, want);                                                                    \
+        free(got__);                                                                               \
+        CHECK(same_in_pieces(format, options, text_));                                             \
+    } while (0)
+
+#endif
