@@ -125,7 +125,7 @@ static int64_t generation_now(void) { return time(NULL) - INT64_C(1735689600); }
 
 static void parse_versions(void) {
     struct err e;
-    format.versioned = o.versioned || o.has_allowed_lateness;
+    format.versioned = o.versioned || o.has_allowed_lateness || o.generation || o.correction;
     format.all_corrections = o.correction;
     if (!o.generation) return;
     char *end;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-struct gzip {
+struct gzip_member {
     z_stream z;
 };
 
@@ -20,8 +20,8 @@ static void give(void *none, void *p) {
     free(p);
 }
 
-struct gzip *gzip_new(void) {
-    struct gzip *z = mem_zero(1, sizeof *z);
+struct gzip_member *gzip_member_new(void) {
+    struct gzip_member *z = mem_zero(1, sizeof *z);
     z->z.zalloc = take;
     z->z.zfree = give;
     /* Fails for want of memory, which ends the process in take(), and for bad constants only. */
@@ -30,12 +30,12 @@ struct gzip *gzip_new(void) {
     return z;
 }
 
-void gzip_free(struct gzip *z) {
+void gzip_member_free(struct gzip_member *z) {
     if (z) deflateEnd(&z->z);
     free(z);
 }
 
-void gzip_add(struct gzip *z, struct slice in, enum gzip_step step, struct buf *out) {
+void gzip_member_add(struct gzip_member *z, struct slice in, enum gzip_step step, struct buf *out) {
     static const int modes[] = {
         [GZIP_MORE] = Z_NO_FLUSH, [GZIP_SYNC] = Z_SYNC_FLUSH, [GZIP_END] = Z_FINISH};
     enum { PIECE = 1 << 30 }; /* zlib counts in 32 bits */

@@ -4,9 +4,9 @@
 
 #include "base/buf.h"
 
-struct gzip;
-struct gzip *gzip_new(void); /* one member; some 270 KB */
-void gzip_free(struct gzip *z);
+struct gzip_member;
+struct gzip_member *gzip_member_new(void); /* one member; some 270 KB */
+void gzip_member_free(struct gzip_member *z);
 
 enum gzip_step {
     GZIP_MORE,
@@ -14,6 +14,6 @@ enum gzip_step {
     GZIP_END,  /* the member is complete; without any input a valid, empty one. To be freed then. */
 };
 /* Appends to out. */
-void gzip_add(struct gzip *z, struct slice in, enum gzip_step step, struct buf *out);
+void gzip_member_add(struct gzip_member *z, struct slice in, enum gzip_step step, struct buf *out);
 
 #endif

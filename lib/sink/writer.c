@@ -13,8 +13,8 @@ static bool write_bytes(struct writer *w, struct buf *from, struct err *e) {
 
 static bool write_step(struct writer *w, enum gzip_step step, struct err *e) {
     if (!w->gzip) return write_bytes(w, &w->out, e);
-    if (!w->member) w->member = gzip_new();
-    gzip_add(w->member, buf_slice(&w->out), step, &w->packed);
+    if (!w->member) w->member = gzip_member_new();
+    gzip_member_add(w->member, buf_slice(&w->out), step, &w->packed);
     w->out.n = 0;
     if (w->out.cap > 4 * WRITER_BLOCK) buf_free(&w->out);
     return write_bytes(w, &w->packed, e);
@@ -28,13 +28,13 @@ bool writer_flush(struct writer *w, struct err *e) {
 
 bool writer_end(struct writer *w, struct err *e) {
     if (!write_step(w, GZIP_END, e)) return false;
-    gzip_free(w->member);
+    gzip_member_free(w->member);
     w->member = NULL;
     return true;
 }
 
 void writer_free(struct writer *w) {
-    gzip_free(w->member);
+    gzip_member_free(w->member);
     w->member = NULL;
     buf_free(&w->out);
     buf_free(&w->packed);

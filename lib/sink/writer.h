@@ -14,7 +14,7 @@ struct writer {
     int fd;             /* borrowed */
     bool gzip;
     struct buf out;     /* to be appended to, and then drained */
-    struct gzip *member; /* the one that is open, or NULL */
+    struct gzip_member *member; /* the one that is open, or NULL */
     struct buf packed;
     uint64_t bytes;     /* written to fd */
 };
