@@ -15,7 +15,7 @@ struct file {
     uint64_t at, size;
     unsigned char peeked[2]; /* read to see whether it is a gzip, not handed out yet */
     size_t n_peeked;
-    struct gzip *gzip; /* NULL: it is none */
+    struct gunzip *gzip; /* NULL: it is none */
 };
 
 static bool read_stored(void *from, void *to, size_t room, size_t *got, struct err *e) {
@@ -34,13 +34,13 @@ static bool read_plain(struct bytes *b, void *to, size_t room, size_t *got, stru
 }
 
 static bool read_gzip(struct bytes *b, void *to, size_t room, size_t *got, struct err *e) {
-    return gzip_read(((struct file *)b)->gzip, to, room, got, e);
+    return gunzip_read(((struct file *)b)->gzip, to, room, got, e);
 }
 
 static void file_close(struct bytes *b) {
     struct file *f = (struct file *)b;
     if (!f) return;
-    gzip_free(f->gzip);
+    gunzip_free(f->gzip);
     if (f->fd != STDIN_FILENO) close(f->fd);
     free((char *)f->base.name);
     free(f);
@@ -53,7 +53,7 @@ static bool peek(struct file *f, struct err *e) {
             return err_at(e, "%s", f->base.name);
     f->at = f->n_peeked;
     if (f->n_peeked == 2 && f->peeked[0] == 0x1F && f->peeked[1] == 0x8B) {
-        f->gzip = gzip_new(read_stored, f);
+        f->gzip = gunzip_new(read_stored, f);
         f->base.read = read_gzip;
     }
     return true;

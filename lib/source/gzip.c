@@ -8,8 +8,8 @@
 
 enum { GZIP_IN = 64 << 10 };
 
-struct gzip {
-    gzip_input *input;
+struct gunzip {
+    gunzip_input *input;
     void *from;
     z_stream z;
     enum { MEMBER, BETWEEN, PADDING } state;
@@ -28,8 +28,8 @@ static void release(void *opaque, void *p) {
     free(p);
 }
 
-struct gzip *gzip_new(gzip_input *input, void *from) {
-    struct gzip *g = mem_zero(1, sizeof *g);
+struct gunzip *gunzip_new(gunzip_input *input, void *from) {
+    struct gunzip *g = mem_zero(1, sizeof *g);
     g->input = input;
     g->from = from;
     g->z.zalloc = allocate;
@@ -39,13 +39,13 @@ struct gzip *gzip_new(gzip_input *input, void *from) {
     return g;
 }
 
-void gzip_free(struct gzip *g) {
+void gunzip_free(struct gunzip *g) {
     if (!g) return;
     inflateEnd(&g->z);
     free(g);
 }
 
-static bool fill(struct gzip *g, struct err *e) {
+static bool fill(struct gunzip *g, struct err *e) {
     size_t got;
     if (!g->input(g->from, g->in, sizeof g->in, &got, e)) return false;
     g->eof = got == 0;
@@ -55,7 +55,7 @@ static bool fill(struct gzip *g, struct err *e) {
 }
 
 /* Behind a member: another one, zeros up to the end (tapes pad with them), or garbage. */
-static bool step_between(struct gzip *g, struct err *e) {
+static bool step_between(struct gunzip *g, struct err *e) {
     while (g->z.avail_in && *g->z.next_in == 0) {
         g->state = PADDING;
         g->z.next_in++;
@@ -68,7 +68,7 @@ static bool step_between(struct gzip *g, struct err *e) {
     return inflateReset(&g->z) == Z_OK || err_set(e, EXIT_BUG, "inflateReset failed");
 }
 
-static bool step_member(struct gzip *g, struct err *e) {
+static bool step_member(struct gunzip *g, struct err *e) {
     int result = inflate(&g->z, Z_NO_FLUSH);
     if (result == Z_STREAM_END) g->state = BETWEEN;
     if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR) return true;
@@ -76,7 +76,7 @@ static bool step_member(struct gzip *g, struct err *e) {
         e, EXIT_IO, "the gzip data is damaged: %s", g->z.msg ? g->z.msg : zError(result));
 }
 
-bool gzip_read(struct gzip *g, void *to, size_t room, size_t *got, struct err *e) {
+bool gunzip_read(struct gunzip *g, void *to, size_t room, size_t *got, struct err *e) {
     unsigned want = room < UINT_MAX ? (unsigned)room : UINT_MAX;
     g->z.next_out = to;
     g->z.avail_out = want;
