@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""same.py OURS.ndjson DUCKDB.csv KEYS: is it the same answer? Rows in the same order, keys and counts equal,
-averages within 1e-9 of each other, as DuckDB's are doubles."""
+"""same.py OURS.ndjson DUCKDB.csv KEYS: is it the same answer? Rows in the same order, keys and
+counts equal, averages within 1e-9 of each other, as DuckDB's are doubles."""
 
 import csv
 import json
@@ -23,7 +23,9 @@ def main(ours, theirs, keys):
                 return f"row {n}: only one side has it"
             event = json.loads(line)
             values = list(event.values())
-            mine, other = values[2:2 + keys] + [event["n"]], row[1:1 + keys] + [int(row[1 + keys])]
+            mine, other = values[2 : 2 + keys] + [event["n"]], row[1 : 1 + keys] + [
+                int(row[1 + keys])
+            ]
             if instant(event["window_start"]) != instant(row[0]) or mine != other:
                 return f"row {n}: {line.strip()} but {row}"
             average = float(row[2 + keys])

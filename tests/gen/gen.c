@@ -1,7 +1,7 @@
 /* gen - writes order events as NDJSON: the one generator of the demo, the tests and the benchmarks.
  *
- * What stands at line i is a function of the options, the seed and i alone, in integers only, so the
- * same command writes the same bytes on every machine, and a duplicate is its original made again. */
+ * What stands at line i is a function of the options, the seed and i alone, in integers only, so
+ * the same command writes the same bytes everywhere, and a duplicate is its original made again. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +18,10 @@ __extension__ typedef unsigned __int128 wide;
 
 enum {
     BLOCK = 1 << 20,
-    LINE_MAX_BYTES = 1 << 17,   /* the longest line that --bytes allows, with room */
-    NATURAL_BYTES = 275,        /* what a line has without items, on average */
-    ITEM_BYTES = 66,            /* what an item adds, on average */
-    COPY_REACH = 64,            /* a duplicate follows its original by at most so many lines */
+    LINE_MAX_BYTES = 1 << 17, /* the longest line that --bytes allows, with room */
+    NATURAL_BYTES = 275,      /* what a line has without items, on average */
+    ITEM_BYTES = 66,          /* what an item adds, on average */
+    COPY_REACH = 64,          /* a duplicate follows its original by at most so many lines */
     ZIPF_MAX = 1000000,
 };
 
@@ -42,11 +42,22 @@ static const char help[] =
     "  --fields A,B,...   only these top-level fields\n";
 
 enum field {
-    F_EVENT_ID, F_ORDER_ID, F_RESTAURANT_ID, F_DRIVER_ID, F_CITY_ID, F_EVENT_TYPE, F_EVENT_TS,
-    F_ORDER_VALUE, F_DELIVERY, F_PAYMENT, F_ITEMS, FIELDS
+    F_EVENT_ID,
+    F_ORDER_ID,
+    F_RESTAURANT_ID,
+    F_DRIVER_ID,
+    F_CITY_ID,
+    F_EVENT_TYPE,
+    F_EVENT_TS,
+    F_ORDER_VALUE,
+    F_DELIVERY,
+    F_PAYMENT,
+    F_ITEMS,
+    FIELDS
 };
-static const char *const field_names[FIELDS] = {"event_id", "order_id", "restaurant_id", "driver_id",
-    "city_id", "event_type", "event_ts", "order_value", "delivery_duration_sec", "payment", "items"};
+static const char *const field_names[FIELDS] = {"event_id", "order_id", "restaurant_id",
+    "driver_id", "city_id", "event_type", "event_ts", "order_value", "delivery_duration_sec",
+    "payment", "items"};
 
 static struct options {
     uint64_t events, seed, bytes, restaurants, cities;
@@ -55,10 +66,17 @@ static struct options {
     uint64_t start_us;
     unsigned fields; /* a bit for each enum field */
 } opt = {
-    .events = 1000000, .seed = 1, .bytes = NATURAL_BYTES, .restaurants = 10000, .cities = 8,
-    .duplicates = UINT64_C(42949673), .disorder = UINT64_C(429496730),
-    .span_us = UINT64_C(86400000000), .disorder_us = UINT64_C(120000000),
-    .start_us = UINT64_C(1763078400000000), .fields = ~0U,
+    .events = 1000000,
+    .seed = 1,
+    .bytes = NATURAL_BYTES,
+    .restaurants = 10000,
+    .cities = 8,
+    .duplicates = UINT64_C(42949673),
+    .disorder = UINT64_C(429496730),
+    .span_us = UINT64_C(86400000000),
+    .disorder_us = UINT64_C(120000000),
+    .start_us = UINT64_C(1763078400000000),
+    .fields = ~0U,
 };
 
 static _Noreturn void fail(const char *what, const char *value) {
@@ -78,11 +96,11 @@ static uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-static uint64_t draw(struct random *r) {
-    return mix(r->state += UINT64_C(0x9e3779b97f4a7c15));
-}
+static uint64_t draw(struct random *r) { return mix(r->state += UINT64_C(0x9e3779b97f4a7c15)); }
 
-static uint64_t below(struct random *r, uint64_t n) { return (uint64_t)(((wide)draw(r) * n) >> 64); }
+static uint64_t below(struct random *r, uint64_t n) {
+    return (uint64_t)(((wide)draw(r) * n) >> 64);
+}
 
 static bool happens(uint64_t chance, uint64_t random) { return (random >> 32) < chance; }
 
@@ -97,9 +115,9 @@ static struct random random_of(uint64_t line, enum stream s) {
 static struct alias {
     uint32_t keep;  /* chance in 2^32 of the column's own restaurant */
     uint32_t other; /* the one that has the rest of the column */
-} *aliases;
+} * aliases;
 
-/* 2^100 / k^1.1 in fixed point; the tenth root by bisection, as pow(3) may differ in the last digit. */
+/* 1 / k^1.1 in units of 2^-60; the tenth root by bisection, as pow(3) may differ in the last digit. */
 static uint64_t zipf_weight(uint64_t k) {
     uint64_t low = UINT64_C(1) << 40, high = low << 2; /* 40 fraction bits; 10^6 ^ 0.1 < 4 */
     while (high - low > 1) {
@@ -121,10 +139,8 @@ static void aliases_make(void) {
     size_t smalls = 0, larges = 0;
     for (uint32_t k = 0; k < n; k++) {
         share[k] = (wide)zipf_weight(k + 1) * n;
-        if (share[k] < total)
-            small[smalls++] = k;
-        else
-            large[larges++] = k;
+        if (share[k] < total) small[smalls++] = k;
+        else large[larges++] = k;
     }
     while (smalls && larges) {
         uint32_t s = small[--smalls], l = large[larges - 1];
@@ -160,8 +176,7 @@ static uint64_t event_us(uint64_t i) {
     uint64_t sent = arrival_us(i), chance = draw(&r), behind = 0;
     if (happens(opt.late, chance))
         behind = opt.disorder_us + below(&r, opt.late_us - opt.disorder_us);
-    else if (happens(opt.late + opt.disorder, chance))
-        behind = below(&r, opt.disorder_us);
+    else if (happens(opt.late + opt.disorder, chance)) behind = below(&r, opt.disorder_us);
     return sent - opt.start_us < behind ? opt.start_us : sent - behind;
 }
 
@@ -170,13 +185,14 @@ static bool is_copy(uint64_t i) {
     return i > 0 && happens(opt.duplicates, draw(&r));
 }
 
-/* The line whose event stands at line i. A copy too is at most opt.disorder_us behind: one that would be
- * further repeats the line before, which moved no time on. */
+/* The line whose event stands at line i. A copy too is at most opt.disorder_us behind: one that
+ * would be further repeats the line before, after which no time has passed. */
 static uint64_t source_of(uint64_t i) {
     while (is_copy(i)) {
         struct random r = random_of(i, OF_REACH);
         uint64_t back = 1 + below(&r, COPY_REACH);
-        if (back <= i && !is_copy(i - back) && event_us(i - back) + opt.disorder_us >= arrival_us(i))
+        if (back <= i && !is_copy(i - back) &&
+            event_us(i - back) + opt.disorder_us >= arrival_us(i))
             return i - back;
         i--;
     }
@@ -248,7 +264,8 @@ static char *put_city(char *p, uint64_t city) {
 
 static char *put_items(char *p, struct random *r) {
     static const char *const goods[] = {"Basmati rice 1 kg", "Toned milk 500 ml", "Brown eggs x12",
-        "Bananas, Robusta", "Jalape\xc3\xb1o 100 g", "Paneer 200 g", "Masala chai 250 g", "Dish soap \\\"Lime\\\""};
+        "Bananas, Robusta", "Jalape\xc3\xb1o 100 g", "Paneer 200 g", "Masala chai 250 g",
+        "Dish soap \\\"Lime\\\""};
     uint64_t mean = ((opt.bytes - NATURAL_BYTES) << 16) / ITEM_BYTES;
     uint64_t n = mean / 2 + below(r, mean + 1);
     n = (n + below(r, 1 << 16)) >> 16;
@@ -277,8 +294,11 @@ static const char *const kind_names[] = {
 /* Of 100 events: 26 placed, 25 accepted, 24 dispatched, 23 delivered, 2 cancelled. */
 static enum kind draw_kind(struct random *r) {
     uint64_t percent = below(r, 100);
-    return percent < 26 ? PLACED : percent < 51 ? ACCEPTED : percent < 75 ? DISPATCHED
-         : percent < 98 ? DELIVERED : CANCELLED;
+    return percent < 26   ? PLACED
+           : percent < 51 ? ACCEPTED
+           : percent < 75 ? DISPATCHED
+           : percent < 98 ? DELIVERED
+                          : CANCELLED;
 }
 
 static char *put_payment(char *p, struct random *r, enum kind kind) {
@@ -287,8 +307,9 @@ static char *put_payment(char *p, struct random *r, enum kind kind) {
     p = PUT(p, "\"payment\":{\"id\":\"P");
     p = put_digits(p, (random >> 8) % 10000000, 7);
     p = PUT(p, "\",\"status\":\"");
-    p = put_text(p, kind == CANCELLED ? prepaid ? "REFUNDED" : "VOID"
-        : prepaid || kind == DELIVERED ? "PAID" : "PENDING");
+    p = put_text(p, kind == CANCELLED              ? prepaid ? "REFUNDED" : "VOID"
+                    : prepaid || kind == DELIVERED ? "PAID"
+                                                   : "PENDING");
     return PUT(p, "\"}");
 }
 
@@ -302,7 +323,7 @@ static char *put_event(char *p, uint64_t i) {
     uint64_t seconds = 480 + below(&r, 1200) + below(&r, 1200);
     char *begin = p;
 #define FIELD(f, name, put)                                                                        \
-    if (opt.fields >> (f) & 1) {                                                                   \
+    if (opt.fields >> (f)&1) {                                                                     \
         p = PUT(p, name);                                                                          \
         p = put;                                                                                   \
         *p++ = ',';                                                                                \
@@ -318,8 +339,8 @@ static char *put_event(char *p, uint64_t i) {
     FIELD(F_EVENT_TYPE, "\"event_type\":\"", PUT(put_text(p, kind_names[kind]), "\""))
     FIELD(F_EVENT_TS, "\"event_ts\":\"", PUT(put_time(p, event_us(i)), "\""))
     FIELD(F_ORDER_VALUE, "\"order_value\":", put_cents(p, cents))
-    FIELD(F_DELIVERY, "\"delivery_duration_sec\":",
-        kind == DELIVERED ? put_number(p, seconds) : PUT(p, "null"))
+    FIELD(F_DELIVERY,
+        "\"delivery_duration_sec\":", kind == DELIVERED ? put_number(p, seconds) : PUT(p, "null"))
     FIELD(F_PAYMENT, "", put_payment(p, &r, kind))
     if (opt.bytes > NATURAL_BYTES) {
         FIELD(F_ITEMS, "", put_items(p, &r))
@@ -360,7 +381,8 @@ static uint64_t parse_duration_us(const char *name, const char *s) {
     char *end;
     errno = 0;
     unsigned long long v = strtoull(s, &end, 10);
-    for (size_t u = 0; isdigit((unsigned char)*s) && !errno && u < sizeof units / sizeof *units; u++)
+    for (size_t u = 0; isdigit((unsigned char)*s) && !errno && u < sizeof units / sizeof *units;
+         u++)
         if (strcmp(end, units[u].unit) == 0 && v <= UINT64_C(31536000000000000) / units[u].us)
             return v * units[u].us;
     fail(name, s);
@@ -370,7 +392,8 @@ static uint64_t parse_duration_us(const char *name, const char *s) {
 static uint64_t parse_chance(const char *name, const char *s, size_t stop) {
     uint64_t v = 0, unit = 100;
     size_t i = 0;
-    for (; i < stop && i < 6 && isdigit((unsigned char)s[i]); i++) v = v * 10 + (uint64_t)(s[i] - '0');
+    for (; i < stop && i < 6 && isdigit((unsigned char)s[i]); i++)
+        v = v * 10 + (uint64_t)(s[i] - '0');
     if (i > 0 && i < stop && s[i] == '.')
         for (i++; i < stop && i < 12 && isdigit((unsigned char)s[i]); i++)
             v = v * 10 + (uint64_t)(s[i] - '0'), unit *= 10;
@@ -391,7 +414,7 @@ static uint64_t parse_start_us(const char *s) {
     struct tm tm = {0};
     const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
     time_t t = end && !*end ? timegm(&tm) : -1;
-    if (t < 0 || tm.tm_year >= 8000) fail("--start (as 2025-11-14T00:00:00Z)", s);
+    if (t < 0 || tm.tm_year >= 7000) fail("--start (as 2025-11-14T00:00:00Z)", s);
     return (uint64_t)t * 1000000;
 }
 
@@ -408,11 +431,11 @@ static unsigned parse_fields(const char *s) {
 }
 
 static void parse_options(int argc, char **argv) {
-    static const struct option table[] = {
-        {"events", 1, NULL, 'n'}, {"seed", 1, NULL, 's'}, {"bytes", 1, NULL, 'b'},
-        {"duplicates", 1, NULL, 'D'}, {"disorder", 1, NULL, 'd'}, {"late", 1, NULL, 'l'},
-        {"span", 1, NULL, 'S'}, {"start", 1, NULL, 't'}, {"restaurants", 1, NULL, 'r'},
-        {"cities", 1, NULL, 'c'}, {"fields", 1, NULL, 'f'}, {"help", 0, NULL, 'h'}, {0}};
+    static const struct option table[] = {{"events", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},
+        {"bytes", 1, NULL, 'b'}, {"duplicates", 1, NULL, 'D'}, {"disorder", 1, NULL, 'd'},
+        {"late", 1, NULL, 'l'}, {"span", 1, NULL, 'S'}, {"start", 1, NULL, 't'},
+        {"restaurants", 1, NULL, 'r'}, {"cities", 1, NULL, 'c'}, {"fields", 1, NULL, 'f'},
+        {"help", 0, NULL, 'h'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", table, NULL)) != -1;) switch (c) {
         case 'n': opt.events = parse_number("--events", optarg, 0, UINT64_C(1) << 48); break;
         case 's': opt.seed = parse_number("--seed", optarg, 0, UINT64_MAX); break;
@@ -429,7 +452,8 @@ static void parse_options(int argc, char **argv) {
         default: fputs(help, stderr); exit(64);
         }
     if (optind < argc) fail("not an option", argv[optind]);
-    if (opt.late && opt.late_us <= opt.disorder_us) fail("--late", "must reach further than --disorder");
+    if (opt.late && opt.late_us <= opt.disorder_us)
+        fail("--late", "must reach further than --disorder");
     if (opt.late + opt.disorder > UINT64_C(1) << 32) fail("--late and --disorder", "over 100%");
 }
 
