@@ -15,33 +15,38 @@
 #include "expr/value.h"
 
 enum aggregate_kind {
-    AGG_COUNT,  /* of events, or of values that are not null */
-    AGG_SUM,    /* null when no value came */
+    AGG_COUNT, /* of events, or of values that are not null */
+    AGG_SUM,   /* null when no value came */
     AGG_AVG,
-    AGG_MIN,    /* by the total order over numbers, strings, times, booleans */
+    AGG_MIN, /* by the total order over numbers, strings, times, booleans */
     AGG_MAX,
-    AGG_FIRST,  /* by event time, then the event's bytes; null values are skipped */
+    AGG_FIRST, /* by event time, then the event's bytes; null values are skipped */
     AGG_LAST,
 };
 
 /* One event's contribution to one aggregate. */
 struct aggregate_input {
-    bool skip;           /* the condition is not true, or the value is null */
-    struct value value;  /* of COUNT: not looked at */
+    bool skip;          /* the condition is not true, or the value is null */
+    struct value value; /* of COUNT: not looked at */
 };
 
 struct aggregates; /* the kinds, their layout, and what lies aside */
 
 struct aggregates *aggregates_new(const enum aggregate_kind *kinds, size_t n);
 void aggregates_free(struct aggregates *a);
-size_t aggregates_layout(const struct aggregates *a); /* bytes a group, a multiple of 8; all zero is the empty group */
+size_t aggregates_layout(
+    const struct aggregates *a); /* bytes a group, a multiple of 8; all zero is the empty group */
 
 /* EXIT_BAD_DATA when a value has the wrong type: nothing of the event has then been added; *which is the aggregate. */
-bool aggregates_check(const struct aggregates *a, const struct aggregate_input *in, size_t *which, struct err *e);
+bool aggregates_check(
+    const struct aggregates *a, const struct aggregate_input *in, size_t *which, struct err *e);
 /* in passed aggregates_check(). time and text are of the event, for first and last. */
-void aggregates_add(struct aggregates *a, void *group, const struct aggregate_input *in, int64_t time, struct slice text);
-/* The hot path of sum and avg over a bare field with a short number: one small decimal for aggregate i. */
+void aggregates_add(struct aggregates *a, void *group, const struct aggregate_input *in,
+    int64_t time, struct slice text);
 void aggregates_merge(struct aggregates *a, void *into, const void *from);
+/* Takes out a part that had been merged. False, and nothing done, where a min, max, first or last came from that part: the
+ * caller then merges the other parts anew. */
+bool aggregates_unmerge(struct aggregates *a, void *from, const void *part);
 /* Frees what the group has aside and empties it. */
 void aggregates_clear(struct aggregates *a, void *group);
 /* Appends the canonical JSON of result i. */

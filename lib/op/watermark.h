@@ -10,15 +10,16 @@
 
 /* The inputs that are not at their end, as a heap by (watermark, index). */
 struct watermarks {
-    int64_t *of;      /* by input */
-    size_t *heap;     /* inputs, the next to be read first */
-    size_t n;         /* in the heap */
-    int64_t stream;   /* the stream's watermark; TIME_END when all inputs are at their end */
+    int64_t *of;    /* by input */
+    size_t *heap;   /* inputs, the next to be read first */
+    size_t n;       /* in the heap */
+    int64_t stream; /* the stream's watermark; TIME_END when all inputs are at their end */
 };
 
-void watermarks_init(struct watermarks *w, size_t inputs);   /* none begun: each is added below */
+void watermarks_init(struct watermarks *w, size_t inputs); /* none begun: each is added below */
 void watermarks_free(struct watermarks *w);
-void watermarks_begin(struct watermarks *w, size_t input, int64_t first); /* its first good event's time - lateness */
+void watermarks_begin(
+    struct watermarks *w, size_t input, int64_t first); /* its first good event's time - lateness */
 static inline size_t watermarks_next(const struct watermarks *w) { return w->heap[0]; } /* n > 0 */
 void watermarks_sift(struct watermarks *w);
 /* An event of the input that is next had this time - lateness. */

@@ -27,12 +27,14 @@ struct window_spec {
     struct zone *zone;        /* NULL: UTC */
     int64_t offset;           /* µs; shifts the boundaries */
     int64_t allowed_lateness; /* µs */
-    bool corrections;         /* --allowed-lateness was given (0 too): rows are versioned, with a final row */
+    bool
+        corrections; /* --allowed-lateness was given (0 too): rows are versioned, with a final row */
 };
 
 struct windows;
 
-struct windows *windows_new(const struct window_spec *spec, struct aggregates *aggregates, uint64_t hash_seed);
+struct windows *windows_new(
+    const struct window_spec *spec, struct aggregates *aggregates, uint64_t hash_seed);
 void windows_free(struct windows *w);
 
 enum window_fate {
@@ -44,21 +46,21 @@ struct window_place {
     enum window_fate fate;
     int64_t window_start; /* of the newest window the event lies in, for the envelope */
     int64_t window_end;
-    int missed;           /* windows it was late for while it entered others */
+    int missed; /* windows it was late for while it entered others */
 };
 
 /* Where would an event of this time go, were it added at watermark W? For messages. Then adds it unless late.
  * The caller has taken all rows that are due at W (windows_row) before. key: see expr/value.h. */
-struct window_place windows_add(struct windows *w, int64_t time, int64_t watermark, struct slice key,
-    const struct aggregate_input *in, struct slice text);
+struct window_place windows_add(struct windows *w, int64_t time, int64_t watermark,
+    struct slice key, const struct aggregate_input *in, struct slice text);
 
 struct window_row {
     int64_t start, end;
     struct slice key;
-    const void *group;   /* for aggregates_write() */
-    uint32_t version;    /* from 1; how often this window of this key has come out */
+    const void *group; /* for aggregates_write() */
+    uint32_t version;  /* from 1; how often this window of this key has come out */
     bool final;
-    bool is_correction;  /* comes after the window's on-time moment */
+    bool is_correction; /* comes after the window's on-time moment */
 };
 
 /* Is anything due at W? Cheap: one comparison, to be asked for each event. */
@@ -72,7 +74,8 @@ bool windows_row(struct windows *w, int64_t watermark, struct window_row *out);
 int64_t windows_hold(const struct windows *w, int64_t watermark);
 /* End of the first window that has not fired, TIME_END when none is open: for the no-output hint. */
 int64_t windows_first_end(const struct windows *w);
-size_t windows_open(const struct windows *w);  /* windows with events that have not come out for the last time */
+size_t windows_open(
+    const struct windows *w); /* windows with events that have not come out for the last time */
 size_t windows_groups(const struct windows *w);
 size_t windows_bytes(const struct windows *w); /* memory of tables, dictionary and aside */
 
