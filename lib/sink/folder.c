@@ -103,8 +103,7 @@ static bool append(struct folder *f, struct part_file *p, int fd, struct err *e)
     return ok;
 }
 
-/* Writes what is pending; the last time it makes the file durable too. */
-static bool write_file(struct folder *f, struct part_file *p, bool last, struct err *e) {
+static bool write_file(struct folder *f, struct part_file *p, struct err *e) {
     struct buf name = {0};
     write_name(f, p->seq, &name);
     int fd = openat(
@@ -114,14 +113,13 @@ static bool write_file(struct folder *f, struct part_file *p, bool last, struct 
     if (!ok) return false;
     p->in_tmp = true;
     if (p->out.n) ok = append(f, p, fd, e);
-    if (ok && last && fsync(fd) != 0) ok = err_errno(e, EXIT_IO, errno, "cannot write");
     if (close(fd) != 0 && ok) ok = err_errno(e, EXIT_IO, errno, "cannot write");
     return ok;
 }
 
 static bool write_pending(struct folder *f, struct err *e) {
     for (size_t i = 0; i < f->n; i++)
-        if (f->files[i]->out.n && !write_file(f, f->files[i], false, e)) return false;
+        if (f->files[i]->out.n && !write_file(f, f->files[i], e)) return false;
     return true;
 }
 
@@ -134,7 +132,7 @@ static bool folder_put(struct sink *s, const struct event *ev, struct err *e) {
     bool ok = p->encoder->put(p->encoder, ev->text, &p->out, e);
     f->pending += p->out.n - before;
     if (!ok) return false;
-    if (p->out.n >= FOLDER_BLOCK) ok = write_file(f, p, false, e);
+    if (p->out.n >= FOLDER_BLOCK) ok = write_file(f, p, e);
     else if (f->pending > PENDING_MAX) ok = write_pending(f, e);
     return ok || err_at(e, "%s", f->dest);
 }
@@ -147,11 +145,16 @@ static bool folder_flush(struct sink *s, struct err *e) {
 /* ---- publishing ---- */
 
 static bool sync_path(int at, const char *path, struct err *e) {
-    int fd = openat(at, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(at, *path ? path : ".", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return err_errno(e, EXIT_IO, errno, "cannot open %s", path);
     bool ok = sync_folder(fd, e);
     close(fd);
     return ok;
+}
+
+static bool is_folder(int at, const char *path) {
+    struct stat st;
+    return fstatat(at, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* mkdir -p, durably. */
@@ -162,7 +165,7 @@ static bool make_path(int at, const char *path, struct err *e) {
         if ((path[i] && path[i] != '/') || path[i - 1] == '/') continue;
         copy[i] = 0;
         if (mkdirat(at, copy, 0777) == 0) ok = sync_path(at, parent, e);
-        else if (errno != EEXIST)
+        else if (errno != EEXIST || !is_folder(at, copy))
             ok = err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", copy);
         free(parent);
         parent = mem_str(slice_of(copy));
@@ -177,7 +180,15 @@ static bool finish_file(struct folder *f, struct part_file *p, struct err *e) {
     size_t before = p->out.n;
     bool ok = p->encoder->finish(p->encoder, &p->out, e);
     f->pending += p->out.n - before;
-    return ok && write_file(f, p, true, e);
+    return ok && write_file(f, p, e);
+}
+
+static bool sync_file(struct folder *f, struct part_file *p, struct err *e) {
+    struct buf name = {0};
+    write_name(f, p->seq, &name);
+    bool ok = sync_path(f->tmp, name.p, e);
+    buf_free(&name);
+    return ok;
 }
 
 static bool rename_file(struct folder *f, struct part_file *p, struct err *e) {
@@ -192,16 +203,22 @@ static bool rename_file(struct folder *f, struct part_file *p, struct err *e) {
     return ok;
 }
 
-/* Whatever can fail for want of space or by a name in the way comes before the first rename. */
+static bool make_folder(struct folder *f, struct part_file *p, struct err *e) {
+    return make_path(f->dir, p->path, e);
+}
+
+static bool sync_names(struct folder *f, struct part_file *p, struct err *e) {
+    return sync_path(f->dir, p->path, e);
+}
+
+/* Whatever can fail for want of space or by a name in the way comes before the first rename. Each step is
+ * done for all files before the next: the first fsync of many then does most of the work of the others. */
 static bool publish(struct folder *f, struct err *e) {
-    for (size_t i = 0; i < f->n; i++)
-        if (!finish_file(f, f->files[i], e)) return false;
-    for (size_t i = 0; i < f->n; i++)
-        if (!make_path(f->dir, f->files[i]->path, e)) return false;
-    for (size_t i = 0; i < f->n; i++)
-        if (!rename_file(f, f->files[i], e)) return false;
-    for (size_t i = 0; i < f->n; i++)
-        if (!sync_path(f->dir, f->files[i]->path, e)) return false;
+    bool (*const steps[])(struct folder * f, struct part_file * p, struct err * e) = {
+        finish_file, sync_file, make_folder, rename_file, sync_names};
+    for (size_t step = 0; step < sizeof steps / sizeof *steps; step++)
+        for (size_t i = 0; i < f->n; i++)
+            if (!steps[step](f, f->files[i], e)) return false;
     return true;
 }
 
