@@ -99,12 +99,13 @@ static void hold_standard_descriptors(void) {
 }
 
 /* Without an argument at a terminal nobody feeds the tool: say how it is used. */
-static void first_contact(const struct tool *t, int argc) {
+static void first_contact(struct stage *st, int argc) {
+    const struct tool *t = st->tool;
+    struct err e;
     if (argc > 1 || !isatty(STDIN_FILENO)) return;
-    fprintf(stderr,
-        "usage: %s %s\n%s\n\n  %s\n\n%s --help lists the options; man %s explains them\n", t->name,
-        t->synopsis, t->summary, t->example, t->name, t->name);
-    exit(EXIT_USAGE);
+    fprintf(stderr, "usage: %s %s\n%s\n\n  %s\n\n", t->name, t->synopsis, t->summary, t->example);
+    err_set(&e, EXIT_USAGE, "%s --help lists the options, man %s explains them", t->name, t->name);
+    stage_fail(st, &e);
 }
 
 static void from_environment(struct stage *st) {
@@ -185,7 +186,7 @@ void stage_start(struct stage *st, const struct tool *tool, int argc, char **arg
     disorder_init(&st->books.disorder);
     hold_standard_descriptors();
     answer_hidden(tool, argc, argv);
-    first_contact(tool, argc);
+    first_contact(st, argc);
     stage_must(st, options_parse(tool, argc, argv, &st->operands, &action, &e), &e);
     st->o = stage_options;
     if (action) act(st, action);

@@ -94,9 +94,14 @@ static uint64_t present(const struct seen *s) {
     return n;
 }
 
-static bool is_time(const struct seen *s) {
-    uint64_t values = present(s) - s->kinds[JSON_NULL];
-    return s->times && s->times >= values - values / 100;
+/* An event time is in all events but the broken ones. */
+static bool is_time(const struct seen *s, uint64_t events) {
+    return s->times && s->times >= events - events / 100;
+}
+
+/* To the full second where it is more than one: nobody needs the microseconds of an hour. */
+static void add_distance(struct buf *out, int64_t us) {
+    buf_add_duration(out, us < SECOND_US ? us : (us + SECOND_US - 1) / SECOND_US * SECOND_US);
 }
 
 static void print_field(struct buf *out, const struct seen *s, uint64_t events) {
@@ -114,13 +119,13 @@ static void print_time(struct buf *out, const struct seen *s) {
     buf_adds(out, " to ");
     buf_add_time(out, d->max_time);
     buf_printf(out, "; %" PRIu64 " behind the newest (p50 ", s->times - d->in_order);
-    buf_add_duration(out, disorder_quantile(d, 0.50));
+    add_distance(out, disorder_quantile(d, 0.50));
     buf_adds(out, ", p99 ");
-    buf_add_duration(out, disorder_quantile(d, 0.99));
+    add_distance(out, disorder_quantile(d, 0.99));
     buf_adds(out, ", greatest ");
-    buf_add_duration(out, d->greatest);
+    add_distance(out, d->greatest);
     buf_printf(out, "); --time %s --lateness ", s->path);
-    buf_add_duration(out, d->greatest);
+    add_distance(out, d->greatest);
     buf_adds(out, " loses none\n");
 }
 
@@ -137,7 +142,7 @@ int describe(struct stage *st) {
     for (size_t i = 0; i < n_fields; i++) print_field(out, fields[i], st->books.results);
     buf_addc(out, '\n');
     for (size_t i = 0; i < n_fields; i++)
-        if (is_time(fields[i])) print_time(out, fields[i]);
+        if (is_time(fields[i], st->books.results)) print_time(out, fields[i]);
     buf_free(&path);
     return stage_end(st);
 }

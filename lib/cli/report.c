@@ -71,10 +71,12 @@ void report_books(struct stage *st) {
 
 /* ---- the end ---- */
 
+/* Also when the tool fails before its output was opened: a pipe that just closes would look like an
+ * empty input to the next stage. */
 static void write_abort(struct stage *st, const struct err *e) {
     struct err ignored;
     struct buf line = {0};
-    if (!st->writes_out || !st->out.buf.p || isatty(STDOUT_FILENO)) return;
+    if (!st->writes_out || isatty(STDOUT_FILENO)) return;
     if (!st->out.broke_off) (void)out_flush(&st->out, &ignored);
     if (st->out.broke_off) buf_addc(&line, '\n');
     abort_write(&line, st->tool->name, e->code, e->text);
@@ -208,9 +210,17 @@ static void look_at_flags(void) {
     if (tick) report(running);
 }
 
+static void note_next_file(struct stage *st) {
+    static const char *last;
+    const char *current = st->inputs ? inputs_current(st->inputs) : NULL;
+    if (current && current != last) stage_note(st, "reading %s", current);
+    last = current;
+}
+
 static void before_read(void) {
     struct err e;
     look_at_flags();
+    if (running->o.verbose) note_next_file(running);
     if (running->batch) running->batch(running);
     if (running->writes_out && running->out.waits)
         stage_must(running, out_flush(&running->out, &e), &e);

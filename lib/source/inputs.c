@@ -57,8 +57,9 @@ static bool begin_held(
     i->pending = i->decoder->next(i->decoder, &i->event, &i->err);
     *empty = i->pending == DECODED_END;
     *first = TIME_MIN - DAY_US;
-    if (i->pending == DECODED_EVENT && in->o.accept(in->o.ctx, &i->event, true, &i->err))
-        *first = less(i->event.time, in->o.lateness);
+    struct event probe = i->event;
+    if (i->pending == DECODED_EVENT && in->o.accept(in->o.ctx, &probe, true, &i->err))
+        *first = less(probe.time, in->o.lateness);
     return true;
 }
 
