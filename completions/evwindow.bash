@@ -1,0 +1,38 @@
+# bash completion of evwindow
+_evwindow() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case $prev in
+    --every) return ;;
+    --slide) return ;;
+    --offset) return ;;
+    --by) return ;;
+    --allowed-lateness) return ;;
+    --late) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --mode) mapfile -t COMPREPLY < <(compgen -W 'append' -- "$cur") && return ;;
+    --generation) return ;;
+    -i | --input) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --time) return ;;
+    --lateness) return ;;
+    --time-format) return ;;
+    --time-unit) mapfile -t COMPREPLY < <(compgen -W 's ms us ns' -- "$cur") && return ;;
+    --tz) return ;;
+    --where) return ;;
+    --require) return ;;
+    --reject) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --max-reject) return ;;
+    --header) return ;;
+    --types) return ;;
+    --max-line) return ;;
+    --max-depth) return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W ' --every --slide --offset --by --allowed-lateness --late --mode --versioned --generation --correction --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+    fi
+}
+complete -o filenames -F _evwindow evwindow
