@@ -231,7 +231,7 @@ static char *put_year(char *p, int year) {
 
 size_t time_write(char out[TIME_TEXT_MAX], int64_t t) {
     int64_t days = floor_div(t, DAY_US);
-    uint64_t rest = (uint64_t)(t - days * DAY_US);
+    uint64_t rest = (uint64_t)floor_mod(t, DAY_US);
     unsigned second = (unsigned)(rest / SECOND_US), us = (unsigned)(rest % SECOND_US);
     struct civil c = civil_from_days(days);
     char *p = put_year(out, c.year);

@@ -101,8 +101,8 @@ enum period_unit { PERIOD_FIXED, PERIOD_DAYS, PERIOD_WEEKS, PERIOD_MONTHS };
 /* A length in which windows are cut: fixed µs, or whole calendar days, weeks from Monday, or months in
  * a zone. `15m`, `1h30m` are fixed; `1d`, `2w`, `1mo` are calendar units. Boundaries: fixed ones are
  * multiples counted from 1970-01-01T00:00 in UTC, or in the zone's standard offset; days from 1970-01-01,
- * weeks from Monday 1969-12-29, months from 1970-01, all local; plus `shift` (--offset), of calendar units
- * by the clock on the wall: 6h is 06:00 on every day. */
+ * weeks from Monday 1969-12-29, months from 1970-01, all local; plus `shift` (--offset), which for
+ * calendar units goes by the clock on the wall: 6h is 06:00 on every day. */
 struct period {
     enum period_unit unit;
     int64_t count; /* µs, days, weeks or months; > 0 */
