@@ -13,9 +13,9 @@
 #include "sink/replace.h"
 #include "sink/writer.h"
 
-/* Each partition gathers text, and its file is open only while a block is appended (as a gzip member of its own): so ten
- * thousand partitions need no descriptors, and memory is bounded by what is pending. Blocks are large enough that
- * opening costs nothing and compression loses nothing. */
+/* Each partition gathers text, and its file is open only while a block is appended (as a gzip member of
+ * its own): so ten thousand partitions need no descriptors, and memory is bounded by what is pending.
+ * Blocks are so large that opening costs nothing and compression loses nothing. */
 enum { FOLDER_BLOCK = 256 << 10, PENDING_MAX = 16 << 20 };
 
 struct part_file {

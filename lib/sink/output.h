@@ -1,4 +1,4 @@
-/* One DEST that is no folder: "-", a file that is replaced, or what stands there already to be written to. */
+/* A DEST that is no folder: "-", a file that is replaced, or what is written as it is. */
 #ifndef EV_SINK_OUTPUT_H
 #define EV_SINK_OUTPUT_H
 
@@ -13,7 +13,7 @@ struct output {
     bool owns_fd;        /* when it does not */
 };
 
-/* dest outlives nothing: it is copied. EXIT_NO_OUTPUT. */
+/* Copies dest. EXIT_NO_OUTPUT. */
 struct output *output_open(const char *dest, bool gzip, struct err *e);
 /* Appends; EXIT_IO, as for the next two. */
 bool output_add(struct output *o, struct slice bytes, struct err *e);

@@ -167,11 +167,11 @@ static bool read_time(struct partition *p, const struct event *ev, int64_t *t, s
     return err_set(e, EXIT_BAD_DATA, "%s: not a time: %s", p->time_name, QUOTED(text));
 }
 
-/* ISO 8601: a week belongs to the year that its Thursday lies in. */
-static int iso_week(int64_t days, int weekday, int *year) {
-    int64_t thursday = days - weekday + 4;
-    *year = civil_from_days(thursday).year;
-    return (int)((thursday - civil_to_days((struct civil){*year, 1, 1})) / 7) + 1;
+static int year_of(int64_t days) { return civil_from_days(days).year; }
+
+/* From 0. */
+static int day_of_year(int64_t days) {
+    return (int)(days - civil_to_days((struct civil){year_of(days), 1, 1}));
 }
 
 static void add_digits(struct buf *out, int v, int width) {
@@ -184,22 +184,21 @@ static void add_digits(struct buf *out, int v, int width) {
 static void add_time(int64_t local, char conversion, struct buf *out) {
     int64_t days = floor_div(local, DAY_US);
     int second = (int)(floor_mod(local, DAY_US) / SECOND_US);
-    struct civil c = civil_from_days(days);
-    int weekday = (int)floor_mod(days + 3, 7) + 1, year, week = iso_week(days, weekday, &year);
+    int weekday = (int)floor_mod(days + 3, 7); /* from Monday, 0 */
+    int64_t thursday =
+        days - weekday + 3; /* a week belongs to the year that its Thursday lies in */
     switch (conversion) {
-    case 'Y': add_digits(out, c.year, 4); break;
-    case 'G': add_digits(out, year, 4); break;
-    case 'y': add_digits(out, c.year % 100, 2); break;
-    case 'm': add_digits(out, c.month, 2); break;
-    case 'd': add_digits(out, c.day, 2); break;
+    case 'Y': add_digits(out, year_of(days), 4); break;
+    case 'G': add_digits(out, year_of(thursday), 4); break;
+    case 'y': add_digits(out, year_of(days) % 100, 2); break;
+    case 'm': add_digits(out, civil_from_days(days).month, 2); break;
+    case 'd': add_digits(out, civil_from_days(days).day, 2); break;
     case 'H': add_digits(out, second / 3600, 2); break;
     case 'M': add_digits(out, second / 60 % 60, 2); break;
     case 'S': add_digits(out, second % 60, 2); break;
-    case 'j':
-        add_digits(out, (int)(days - civil_to_days((struct civil){c.year, 1, 1})) + 1, 3);
-        break;
-    case 'V': add_digits(out, week, 2); break;
-    case 'u': add_digits(out, weekday, 1); break;
+    case 'j': add_digits(out, day_of_year(days) + 1, 3); break;
+    case 'V': add_digits(out, day_of_year(thursday) / 7 + 1, 2); break;
+    case 'u': add_digits(out, weekday + 1, 1); break;
     }
 }
 

@@ -1,12 +1,12 @@
 /* Which folder an event belongs to: 'city={city_id}/dt=%Y-%m-%d'.
  *
- * {path} is a field's value: text as it is, numbers in canonical form, true and false; null, missing and "" are
- * __HIVE_DEFAULT_PARTITION__, as in Hive and Spark; an object or array is bad data. %Y %m %d %H %M %S %j %G %V %u %y
- * are of the partition time in its zone, %% is %.
+ * {path} is a field's value: text as it is, numbers in canonical form, true and false; null, missing and
+ * "" are __HIVE_DEFAULT_PARTITION__, as in Hive and Spark; an object or array is bad data.
+ * %Y %m %d %H %M %S %j %G %V %u %y are of the partition time in its zone, %% is %.
  *
- * Of a value, bytes other than A-Z a-z 0-9 _ . - are percent-escaped, and so are '.' and '_' where they would begin
- * a name: no value leaves the folder, hides a name, or is taken for another (but "" for null). A name of the template may not
- * begin so either, or be empty or over 255 bytes. */
+ * Of a value, bytes other than A-Z a-z 0-9 _ . - are percent-escaped, and so are '.' and '_' where they
+ * would begin a name: no value leaves the folder or hides what is in it. A name of the template may not
+ * begin so either, or be empty. One over 255 bytes is bad data. */
 #ifndef EV_SINK_PARTITION_H
 #define EV_SINK_PARTITION_H
 
@@ -17,7 +17,7 @@
 enum { NAME_MAX_BYTES = 255, PARTITION_MAX_BYTES = 3000 };
 
 struct partition;
-/* Wants its fields from the scanner. time: path of the partition time. EXIT_USAGE, with "--partition" in front. */
+/* Wants its fields from the scanner. time: path of the partition time. EXIT_USAGE naming the option. */
 struct partition *partition_new(const char *template, const char *time, struct zone *zone,
     struct json_scanner *scanner, struct err *e);
 void partition_free(struct partition *p);

@@ -34,8 +34,7 @@ int lock_file(int folder, const char *name, mode_t mode) {
 
 bool sync_folder(int folder, struct err *e) {
     /* EINVAL: a file system that knows no fsync of folders. */
-    return fsync(folder) == 0 || errno == EINVAL ||
-           err_errno(e, EXIT_IO, errno, "cannot sync");
+    return fsync(folder) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync");
 }
 
 /* Follows symbolic links, also to what does not exist yet, which realpath(3) cannot. NULL with errno. */

@@ -11,10 +11,10 @@
 #include "base/err.h"
 
 struct replace {
-    int fd;              /* to write to */
+    int fd; /* to write to */
     int folder;
-    char *temp, *name;   /* in the folder */
-    bool keeps_mode;     /* there is a file to be replaced, and this is its mode */
+    char *temp, *name; /* in the folder */
+    bool keeps_mode;   /* there is a file to be replaced, and this is its mode */
     mode_t mode;
 };
 

@@ -1,9 +1,19 @@
 /* Where bytes go. A DEST is "-", a file, or a folder.
  *
- * A file is written under a temporary name beside it (.NAME.tmp, locked: one writer at a time) and gets its name
- * when the run has ended well: write, fsync, rename, fsync of the folder. So a reader sees the old file or the new
- * one, whole; a killed run leaves the temporary file, which the next run of the same DEST takes over. What is not a regular file (a FIFO, /dev/stderr,
- * /dev/null) is written as it is. */
+ * A file is written under a temporary name beside it (.NAME.tmp, locked: one writer at a time) and gets
+ * its name when the run has ended well: write, fsync, rename, fsync of the folder. So a reader sees the
+ * old file or the new one, whole; a killed run leaves the temporary file, which the next run of the same
+ * DEST takes over. What is not a regular file (a FIFO, /dev/stderr, /dev/null) is written as it is.
+ *
+ * A folder holds a file for each partition (sink/partition.h says how they are named):
+ *
+ *     FOLDER/city=7/dt=2025-11-14/ID-RUN-SEQ.ext     seen when the run has ended well
+ *     FOLDER/_tmp/ID-RUN-SEQ.ext, ID.lock            until then; one writer of an ID at a time
+ *
+ * ID and RUN are escaped as partitions are, '-' in ID too. At the commit all files are made durable,
+ * then each gets its name (a reader may see some before others, each whole), then what an earlier
+ * run of the same ID and RUN had written and this one has not is removed, and nothing else. What a
+ * killed run left in _tmp the next one of its ID removes. */
 #ifndef EV_SINK_SINK_H
 #define EV_SINK_SINK_H
 
@@ -14,34 +24,39 @@
 #include "wire/encoder.h"
 
 struct sink_options {
-    const char *format;         /* ndjson csv tsv table; NULL: by the suffix */
-    bool gzip;                  /* also when the name ends in .gz */
-    const char *partition;      /* folder: 'city={city_id}/dt=%Y-%m-%d', or NULL */
-    struct json_scanner *scanner; /* folder: where the fields of partition and partition_time are wanted from */
-    const char *partition_time; /* path of the time that strftime(3) conversions use; NULL is window_start */
-    struct zone *zone;          /* of those conversions */
-    const char *id, *run;       /* folder: file names are ID-RUN-SEQ.ext; defaults "evsink" and "0" */
+    const char *format; /* ndjson csv tsv table; NULL: by the suffix. A folder takes no table. */
+    bool gzip;          /* also when the name ends in .gz */
+    /* The rest is for folders. */
+    const char *partition;        /* 'city={city_id}/dt=%Y-%m-%d', or NULL */
+    struct json_scanner *scanner; /* where the fields of the next two are wanted from */
+    const char *partition_time; /* path of the time that % conversions use; NULL is window_start */
+    struct zone *zone;          /* of those conversions, and of times without an offset */
+    const char *id, *run;       /* of the file names; NULL is "evsink" and "0" */
 };
 
 struct sink {
-    /* One event (an object's text; fields of it where the folder wants some). EXIT_IO, EXIT_NO_OUTPUT, EXIT_BAD_DATA. */
+    /* One event (an object's text; its fields where a folder's partition wants some). EXIT_IO and
+     * EXIT_NO_OUTPUT name the DEST; EXIT_BAD_DATA the field. */
     bool (*put)(struct sink *s, const struct event *ev, struct err *e);
-    /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO); else nothing. */
+    /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO);
+     * else nothing. */
     bool (*flush)(struct sink *s, struct err *e);
     /* All is well: publish. The sink is to be closed after it, whether it worked or not. */
     bool (*commit)(struct sink *s, struct err *e);
-    /* Frees everything; without a commit before it removes what was not published. Takes no error: nothing is lost by it. */
+    /* Frees everything; without a commit before it removes what was not published. */
     void (*close)(struct sink *s);
-    uint64_t bytes;             /* written, after compression */
-    uint64_t files;             /* of a folder: how many were written */
+    uint64_t bytes; /* written, after compression */
+    uint64_t files; /* of a folder, at the commit: how many were written */
 };
 
-/* A DEST that ends in '/', is a directory, or comes with a partition is a folder (created when missing). EXIT_NO_OUTPUT naming it: cannot be
- * created, or another writer has it. */
+/* A DEST that ends in '/', is a directory, or comes with a partition is a folder (created when missing).
+ * EXIT_NO_OUTPUT naming it: cannot be created, or another writer has it. EXIT_USAGE: an option is wrong.
+ * Nothing is created then. */
 struct sink *sink_open(const char *dest, const struct sink_options *o, struct err *e);
 
-/* A side output (--late, --reject): NDJSON lines into a file that is replaced by each run, exists even when empty, and is
- * published also when the run fails (it is the evidence). Not opened for a folder. */
+/* A side output (--late, --reject): NDJSON lines into a file that is replaced by each run, exists even
+ * when empty, is gzip when its name ends in .gz, and is published also when the run fails (it is the
+ * evidence). EXIT_USAGE for "-" and for a folder. */
 struct side;
 struct side *side_open(const char *dest, struct err *e);
 bool side_write(struct side *s, struct slice lines, struct err *e);
