@@ -1,7 +1,9 @@
 /* + - * / % over numbers, times and durations. */
 #include "expr/program.h"
 
-struct decimal seconds_of_us(int64_t us) { return (struct decimal){.small = us, .scale = 6}; }
+struct decimal seconds_of_us(int64_t us) {
+    return (struct decimal){.small = us, .scale = 6};
+}
 
 static bool out_of_range(const char *what, struct err *e) {
     return err_set(e, EXIT_BAD_DATA, "%s is out of range", what);

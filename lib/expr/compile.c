@@ -42,13 +42,13 @@ void write_folded(struct writer *w, struct insn i, int operands) {
     if (!from) return;
     for (int k = 0; k < operands; k++)
         if (from[k].op != OP_CONST) return;
-    struct value *stack = mem_zero((size_t)operands, sizeof *stack);
+    struct value *stack = mem_zero((size_t)operands + 1, sizeof *stack);
     struct err e;
     program_begin(x);
-    bool ok = program_run(x, from, operands + 1, NULL, stack, &e) && !x->mismatch;
+    bool ok = program_run(x, from, 0, operands + 1, NULL, stack, &e) && !x->mismatch;
     if (ok) {
         take_back(w, operands + 1, 1);
-        write_const(w, stack);
+        write_const(w, &stack[1]);
     }
     free(stack);
 }
@@ -68,13 +68,15 @@ void write_compare(struct writer *w, int how) {
     }
     int field = two[swapped].a, constant = two[!swapped].a;
     if (swapped) how = mirrored(how);
-    bool is = w->x->consts[constant].kind == VALUE_STRING &&
-              (how == EQUAL || how == (LESS | GREATER));
+    bool is =
+        w->x->consts[constant].kind == VALUE_STRING && (how == EQUAL || how == (LESS | GREATER));
     if (is) how = how == EQUAL;
     take_back(w, 2, 2);
     write_insn(w,
-        (struct insn){
-            .op = is ? OP_FIELD_IS : OP_FIELD_COMPARE, .how = (uint8_t)how, .a = field, .b = constant},
+        (struct insn){.op = is ? OP_FIELD_IS : OP_FIELD_COMPARE,
+            .how = (uint8_t)how,
+            .a = field,
+            .b = constant},
         1);
 }
 
@@ -85,16 +87,17 @@ static int texts_in_list(const struct writer *w, int start) {
     for (int i = start + 1; i < x->n; i += 2) {
         const struct insn *item = x->code + i;
         if (item[0].op != OP_CONST || item[1].op != OP_IN_ITEM) return 0;
-        if (x->consts[item[0].a].kind != VALUE_STRING || item[0].a != x->code[start].a + 1 + (i - start) / 2)
+        if (x->consts[item[0].a].kind != VALUE_STRING ||
+            item[0].a != x->code[start].a + 1 + (i - start) / 2)
             return 0;
     }
     return (x->n - start - 1) / 2;
 }
 
-void write_in_end(struct writer *w, int start, bool not) {
+void write_in_end(struct writer *w, int start, bool not ) {
     int n = texts_in_list(w, start);
     if (!n) {
-        write_insn(w, (struct insn){.op = OP_IN_END, .how = not}, -1);
+        write_insn(w, (struct insn){.op = OP_IN_END, .how = not }, -1);
         return;
     }
     int field = w->x->code[start - 1].a, first = w->x->code[start].a + 1;

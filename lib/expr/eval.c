@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "expr/program.h"
+#include "expr/filter.h"
 
 #include "json/value.h"
 
@@ -196,14 +196,14 @@ static bool at_field(const struct expr *x, int index, struct err *e) {
     return false;
 }
 
-static bool load_slow(struct expr *x, int index, const struct json_field *f, struct value *out,
-    struct err *e) {
+static bool load_slow(
+    struct expr *x, int index, const struct json_field *f, struct value *out, struct err *e) {
     program_reserve(x, f->n);
     return value_of_field(f, &x->scratch, out, e) || at_field(x, index, e);
 }
 
-static inline bool load(struct expr *x, const struct expr_input *in, int index, struct value *out,
-    struct err *e) {
+static inline bool load(
+    struct expr *x, const struct expr_input *in, int index, struct value *out, struct err *e) {
     const struct json_field *f = &in->fields[index];
     if (f->kind == JSON_STRING && !f->escaped) {
         out->kind = VALUE_STRING;
@@ -213,8 +213,8 @@ static inline bool load(struct expr *x, const struct expr_input *in, int index, 
     return load_slow(x, index, f, out, e);
 }
 
-static bool field_compare(struct expr *x, const struct expr_input *in, const struct insn *i, int how,
-    struct value *out, struct err *e) {
+static bool field_compare(struct expr *x, const struct expr_input *in, const struct insn *i,
+    int how, struct value *out, struct err *e) {
     struct value v;
     if (!load(x, in, i->a, &v, e)) return false;
     out->kind = compare(x, how, &v, &x->consts[i->b]);
@@ -233,10 +233,12 @@ static inline bool field_is(struct expr *x, const struct expr_input *in, const s
 static bool field_in(struct expr *x, const struct expr_input *in, const struct insn *i,
     struct value *out, struct err *e) {
     struct value v;
+    const struct value *list = &x->consts[i->b];
     if (!load(x, in, i->a, &v, e)) return false;
     enum value_kind found = VALUE_FALSE;
+    if (v.kind != VALUE_STRING) found = compare(x, EQUAL, &v, list);
     for (int k = 0; k < i->c && found == VALUE_FALSE; k++)
-        found = compare(x, EQUAL, &v, &x->consts[i->b + k]);
+        found = truth(slice_eq(v.text, list[k].text));
     out->kind = i->how ? negated(found) : found;
     return true;
 }
@@ -253,10 +255,9 @@ static bool call(struct expr *x, const struct insn *i, struct value *args, struc
 }
 
 /* top points at the value on top of the stack. */
-bool program_run(struct expr *x, const struct insn *code, int n, const struct expr_input *in,
-    struct value *stack, struct err *e) {
-    struct value *top = stack - 1;
-    for (int at = 0; at < n; at++) {
+bool program_run(struct expr *x, const struct insn *code, int at, int n,
+    const struct expr_input *in, struct value *top, struct err *e) {
+    for (; at < n; at++) {
         const struct insn *i = &code[at];
         enum value_kind k;
         switch ((enum opcode)i->op) {
@@ -265,7 +266,8 @@ bool program_run(struct expr *x, const struct insn *code, int n, const struct ex
             if (!load(x, in, i->a, ++top, e)) return false;
             break;
         case OP_TIME:
-            *++top = (struct value){.kind = in->time == TIME_NONE ? VALUE_NULL : VALUE_TIME, .us = in->time};
+            *++top = (struct value){
+                .kind = in->time == TIME_NONE ? VALUE_NULL : VALUE_TIME, .us = in->time};
             break;
         case OP_FIELD_IS:
             if (!field_is(x, in, i, ++top, e)) return false;
@@ -300,12 +302,14 @@ bool program_run(struct expr *x, const struct insn *code, int n, const struct ex
             break;
         case OP_BETWEEN:
             top -= 2;
-            k = both(compare(x, GREATER | EQUAL, top, top + 1), compare(x, LESS | EQUAL, top, top + 2));
+            k = both(
+                compare(x, GREATER | EQUAL, top, top + 1), compare(x, LESS | EQUAL, top, top + 2));
             top->kind = i->how ? negated(k) : k;
             break;
         case OP_IN_ITEM:
             top--;
-            if (top->kind != VALUE_TRUE) top->kind = either(top->kind, compare(x, EQUAL, top - 1, top + 1));
+            if (top->kind != VALUE_TRUE)
+                top->kind = either(top->kind, compare(x, EQUAL, top - 1, top + 1));
             break;
         case OP_IN_END:
             k = top->kind;
@@ -351,19 +355,25 @@ bool program_run(struct expr *x, const struct insn *code, int n, const struct ex
     return true;
 }
 
-bool expr_eval(struct expr *x, const struct expr_input *in, struct expr_result *out, struct err *e) {
+bool expr_eval(
+    struct expr *x, const struct expr_input *in, struct expr_result *out, struct err *e) {
     program_begin(x);
-    if (!program_run(x, x->code, x->n, in, x->stack, e)) return false;
-    out->value = *x->stack;
+    if (!program_run(x, x->code, 0, x->n, in, x->stack, e)) return false;
+    out->value = x->stack[1];
     out->mismatch = x->mismatch;
     return true;
 }
 
-bool expr_is_true(struct expr *x, const struct expr_input *in, uint64_t *mismatches, bool *yes,
-    struct err *e) {
+bool expr_is_true(
+    struct expr *x, const struct expr_input *in, uint64_t *mismatches, bool *yes, struct err *e) {
+    enum value_kind filtered = x->n_filters ? filters_decide(x, in->fields) : VALUE_NULL;
+    int at = filtered == VALUE_TRUE ? x->behind_filters : 0;
+    *yes = filtered == VALUE_TRUE;
+    if (filtered == VALUE_FALSE || at == x->n) return true;
     program_begin(x);
-    if (!program_run(x, x->code, x->n, in, x->stack, e)) return false;
-    *yes = condition(x, x->stack) == VALUE_TRUE;
+    x->stack[1].kind = VALUE_TRUE;
+    if (!program_run(x, x->code, at, x->n, in, x->stack + (at > 0), e)) return false;
+    *yes = condition(x, &x->stack[1]) == VALUE_TRUE;
     *mismatches += x->mismatch;
     return true;
 }

@@ -18,6 +18,7 @@ void expr_free(struct expr *x) {
     free(x->regexes);
     free(x->stack);
     free(x->text);
+    free(x->filters);
     free(x->retired);
     free(x);
 }
@@ -37,4 +38,6 @@ bool expr_uses_time(const struct expr *x) {
     return false;
 }
 
-struct slice expr_text(const struct expr *x) { return slice_of(x->text); }
+struct slice expr_text(const struct expr *x) {
+    return slice_of(x->text);
+}

@@ -23,13 +23,15 @@ struct expr_input {
 };
 
 struct expr_result {
-    struct value value;  /* strings live until the next evaluation of the same expression */
-    bool mismatch;       /* values of different types were compared, or text was no time: null came of it */
+    struct value value; /* strings live until the next evaluation of the same expression */
+    bool
+        mismatch; /* values of different types were compared, or text was no time: null came of it */
 };
 
 /* Parses all of text. zone: of times without an offset, hour() and date_trunc(); NULL is UTC.
  * EXIT_USAGE with the column from 1 and what was expected: "column 12: expected a value, found 'and'". */
-struct expr *expr_parse(struct slice text, struct json_scanner *scanner, struct zone *zone, struct err *e);
+struct expr *expr_parse(
+    struct slice text, struct json_scanner *scanner, struct zone *zone, struct err *e);
 void expr_free(struct expr *x);
 
 /* Parses the longest expression at the front of *text and leaves the rest (for lists: a,b.c,h=hour(t));
@@ -43,12 +45,14 @@ bool expr_eval(struct expr *x, const struct expr_input *in, struct expr_result *
 
 /* Is it true? False for false, null and anything else (a number is no truth: mismatch). mismatches is
  * counted up by 1 for an event with a mismatch. */
-bool expr_is_true(struct expr *x, const struct expr_input *in, uint64_t *mismatches, bool *yes, struct err *e);
+bool expr_is_true(
+    struct expr *x, const struct expr_input *in, uint64_t *mismatches, bool *yes, struct err *e);
 
 /* The index of the wanted field when the expression is nothing but a path, else -1. */
 int expr_field(const struct expr *x);
 /* Calls back for each path in it, with the index it is wanted under. */
-void expr_each_path(const struct expr *x, void (*each)(void *ctx, int index, const struct json_path *path), void *ctx);
+void expr_each_path(const struct expr *x,
+    void (*each)(void *ctx, int index, const struct json_path *path), void *ctx);
 /* Does it use @time? */
 bool expr_uses_time(const struct expr *x);
 /* As it was typed, trimmed; lives as long as x. */

@@ -100,7 +100,8 @@ static bool call_contains(struct expr *x, const struct insn *i, struct value *ar
     return true;
 }
 
-static bool call_starts_with(struct expr *x, const struct insn *i, struct value *args, struct err *e) {
+static bool call_starts_with(
+    struct expr *x, const struct insn *i, struct value *args, struct err *e) {
     (void)i, (void)e;
     if (!are_texts(args, 2)) return program_mismatch(x, args);
     struct slice s = args[0].text, part = args[1].text;
@@ -113,7 +114,8 @@ static bool call_matches(struct expr *x, const struct insn *i, struct value *arg
     regmatch_t range = {0, (regoff_t)args->text.n};
     int r = regexec(&x->regexes[i->b], args->text.p, 1, &range, REG_STARTEND);
     if (r != 0 && r != REG_NOMATCH)
-        return err_set(e, EXIT_BAD_DATA, "too large for the regular expression: %s", QUOTED(args->text));
+        return err_set(
+            e, EXIT_BAD_DATA, "too large for the regular expression: %s", QUOTED(args->text));
     set_truth(args, r == 0);
     return true;
 }
@@ -152,9 +154,9 @@ static bool call_time(struct expr *x, const struct insn *i, struct value *args, 
     (void)i;
     int64_t us;
     struct slice number;
-    bool ok = args->kind == VALUE_NUMBER
-                  ? program_text(x, args, &number) && time_parse_number(&x->times, number, &us) == TIME_OK
-                  : program_time(x, args, &us);
+    bool ok = args->kind == VALUE_NUMBER ? program_text(x, args, &number) &&
+                                               time_parse_number(&x->times, number, &us) == TIME_OK
+                                         : program_time(x, args, &us);
     return ok ? program_set_time(args, us, e) : program_mismatch(x, args);
 }
 
@@ -164,7 +166,8 @@ static bool rounded(struct expr *x, struct value *v, int places, enum rounding h
     struct decimal d;
     if (v->kind != VALUE_NUMBER && v->kind != VALUE_DURATION) return program_mismatch(x, v);
     d = v->kind == VALUE_NUMBER ? v->number : seconds_of_us(v->us);
-    if (!decimal_round(&d, places, how, &d) || (v->kind == VALUE_DURATION && !us_of_seconds(&d, &v->us)))
+    if (!decimal_round(&d, places, how, &d) ||
+        (v->kind == VALUE_DURATION && !us_of_seconds(&d, &v->us)))
         return err_set(e, EXIT_BAD_DATA, "the rounded value is too large");
     if (v->kind == VALUE_NUMBER) v->number = d;
     return true;
@@ -198,7 +201,8 @@ static bool call_abs(struct expr *x, const struct insn *i, struct value *args, s
 
 /* ---- the calendar ---- */
 
-static const char *const unit_names[] = {"second", "minute", "hour", "day", "week", "month", "quarter", "year"};
+static const char *const unit_names[] = {
+    "second", "minute", "hour", "day", "week", "month", "quarter", "year"};
 enum { UNIT_SECOND, UNIT_MINUTE, UNIT_HOUR, UNIT_DAY, N_UNITS = 8 };
 
 int function_unit(struct slice name) {
@@ -221,16 +225,15 @@ static bool call_hour(struct expr *x, const struct insn *i, struct value *args, 
 
 /* Up to an hour the begin is as far back as on the local clock, which has no gap inside an hour that
  * matters here; from a day on it is a local midnight. */
-static bool call_date_trunc(struct expr *x, const struct insn *i, struct value *args, struct err *e) {
+static bool call_date_trunc(
+    struct expr *x, const struct insn *i, struct value *args, struct err *e) {
     static const int64_t lengths[] = {SECOND_US, MINUTE_US, HOUR_US};
     static const struct period periods[] = {{PERIOD_DAYS, 1}, {PERIOD_WEEKS, 1}, {PERIOD_MONTHS, 1},
         {PERIOD_MONTHS, 3}, {PERIOD_MONTHS, 12}};
     int64_t us;
     if (!program_time(x, args, &us)) return program_mismatch(x, args);
-    if (i->b <= UNIT_HOUR)
-        us -= floor_mod(local_time(x, us), lengths[i->b]);
-    else
-        us = period_floor(&periods[i->b - UNIT_DAY], x->times.zone, 0, us);
+    if (i->b <= UNIT_HOUR) us -= floor_mod(local_time(x, us), lengths[i->b]);
+    else us = period_floor(&periods[i->b - UNIT_DAY], x->times.zone, 0, us);
     return program_set_time(args, us, e);
 }
 

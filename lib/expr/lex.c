@@ -69,12 +69,9 @@ static const char *time_end(const char *p, const char *end) {
 
 static struct token string(const char *p, const char *end) {
     for (const char *q = p + 1; q < end; q++) {
-        if (*q == '\\')
-            q++;
-        else if (*q == *p && *p == '\'' && q + 1 < end && q[1] == '\'')
-            q++;
-        else if (*q == *p)
-            return (struct token){TOKEN_STRING, {p, (size_t)(q + 1 - p)}};
+        if (*q == '\\') q++;
+        else if (*q == *p && *p == '\'' && q + 1 < end && q[1] == '\'') q++;
+        else if (*q == *p) return (struct token){TOKEN_STRING, {p, (size_t)(q + 1 - p)}};
     }
     return (struct token){TOKEN_SYMBOL, {p, 1}};
 }

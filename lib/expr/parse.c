@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "expr/filter.h"
 #include "expr/lex.h"
-#include "expr/program.h"
 
 #include "json/value.h"
 
@@ -13,8 +13,8 @@ enum { NESTING_MAX = 200, TEXT_MAX = 65536, WRONG_COUNT = -1 };
 
 struct parser {
     struct writer w;
-    struct token t;         /* the one to be looked at */
-    const char *done;       /* the end of the one before it */
+    struct token t;   /* the one to be looked at */
+    const char *done; /* the end of the one before it */
     const char *origin, *end;
     struct json_scanner *scanner;
     int nesting;
@@ -87,7 +87,8 @@ static bool parse_or(struct parser *p);
 
 /* Every recursion passes here, which bounds the parser's stack and the program's. */
 static bool nested(struct parser *p, bool (*parse)(struct parser *p)) {
-    if (p->nesting == NESTING_MAX) return fail(p, p->t.text.p, "nested more than %d deep", NESTING_MAX);
+    if (p->nesting == NESTING_MAX)
+        return fail(p, p->t.text.p, "nested more than %d deep", NESTING_MAX);
     p->nesting++;
     bool ok = parse(p);
     p->nesting--;
@@ -123,12 +124,9 @@ static bool parse_at(struct parser *p) {
     struct slice text = {p->t.text.p + 1, p->t.text.n - 1};
     struct value v = {.kind = VALUE_TIME};
     struct err e;
-    if (lex_is_word(text, "time"))
-        write_insn(&p->w, (struct insn){.op = OP_TIME}, 1);
-    else if (time_parse_arg(p->w.x->times.zone, text, &v.us, &e))
-        write_const(&p->w, &v);
-    else
-        return fail(p, p->t.text.p, "expected @time or a time, %s", e.text);
+    if (lex_is_word(text, "time")) write_insn(&p->w, (struct insn){.op = OP_TIME}, 1);
+    else if (time_parse_arg(p->w.x->times.zone, text, &v.us, &e)) write_const(&p->w, &v);
+    else return fail(p, p->t.text.p, "expected @time or a time, %s", e.text);
     next(p);
     return true;
 }
@@ -202,7 +200,8 @@ static bool parse_coalesce(struct parser *p) {
 }
 
 /* Takes the argument that was written from `start` on out of the program, as what i->b says. */
-static bool take_constant(struct parser *p, enum constant_argument kind, int start, const char *at, int32_t *b) {
+static bool take_constant(
+    struct parser *p, enum constant_argument kind, int start, const char *at, int32_t *b) {
     struct expr *x = p->w.x;
     const struct value *v = write_take_const(&p->w, start);
     if (!v || v->kind != VALUE_STRING)
@@ -210,10 +209,13 @@ static bool take_constant(struct parser *p, enum constant_argument kind, int sta
             kind == CONSTANT_UNIT ? "date_trunc('hour', time)" : "matches(text, '^A')");
     if (kind == CONSTANT_UNIT) {
         *b = function_unit(v->text);
-        return *b >= 0 || fail(p, at, "unknown unit %s: second, minute, hour, day, week, month, quarter or year",
-                              QUOTED(v->text));
+        return *b >= 0 ||
+               fail(p, at,
+                   "unknown unit %s: second, minute, hour, day, week, month, quarter or year",
+                   QUOTED(v->text));
     }
-    if (v->text.n && memchr(v->text.p, 0, v->text.n)) return fail(p, at, "a NUL in a regular expression");
+    if (v->text.n && memchr(v->text.p, 0, v->text.n))
+        return fail(p, at, "a NUL in a regular expression");
     *b = x->n_regexes;
     x->regexes = mem_grow(x->regexes, (size_t)x->n_regexes + 1, sizeof *x->regexes);
     int r = regcomp(&x->regexes[*b], v->text.p, REG_EXTENDED);
@@ -248,15 +250,19 @@ static bool parse_call(struct parser *p) {
     const char *nearest;
     int index = function_find(name, &nearest);
     if (index < 0)
-        return nearest ? fail(p, name.p, "unknown function %s; did you mean %s?", QUOTED(name), nearest)
-                       : fail(p, name.p, "unknown function %s; evexpr(7) lists them", QUOTED(name));
+        return nearest
+                   ? fail(p, name.p, "unknown function %s; did you mean %s?", QUOTED(name), nearest)
+                   : fail(p, name.p, "unknown function %s; evexpr(7) lists them", QUOTED(name));
     const struct function *f = &functions[index];
     struct insn call = {.op = OP_CALL, .how = (uint8_t)index};
     next(p);
     next(p);
-    bool ok = f->call ? parse_arguments(p, f, &call) : f->most < 0 ? parse_coalesce(p) : parse_if(p);
+    bool ok = f->call       ? parse_arguments(p, f, &call)
+              : f->most < 0 ? parse_coalesce(p)
+                            : parse_if(p);
     if (!ok) return false;
-    if (call.a == WRONG_COUNT) return fail(p, name.p, "wrong number of arguments: write %s", f->usage);
+    if (call.a == WRONG_COUNT)
+        return fail(p, name.p, "wrong number of arguments: write %s", f->usage);
     if (!need_symbol(p, ")", "an operator, ',' or ')'")) return false;
     if (f->call) write_folded(&p->w, call, call.a);
     return true;
@@ -280,10 +286,8 @@ static bool parse_case(struct parser *p) {
     bool of_value = !at_word(p, "when");
     if (of_value && !nested(p, parse_or)) return false;
     if (!parse_branches(p, of_value ? OP_UNLESS_EQUAL : OP_UNLESS, &ends)) return false;
-    if (!take_word(p, "else"))
-        write_kind(p, VALUE_NULL);
-    else if (!nested(p, parse_or))
-        return false;
+    if (!take_word(p, "else")) write_kind(p, VALUE_NULL);
+    else if (!nested(p, parse_or)) return false;
     write_target(&p->w, ends);
     if (of_value) write_insn(&p->w, (struct insn){.op = OP_DROP_UNDER}, -1);
     return need_word(p, "end");
@@ -304,7 +308,8 @@ static bool parse_word(struct parser *p) {
     const char *behind = p->t.text.p + p->t.text.n;
     if (behind < p->end && (*behind == '.' || *behind == '[')) return parse_path(p);
     if (at_word(p, "case")) return parse_case(p);
-    static const char *const literals[] = {[VALUE_NULL] = "null", [VALUE_FALSE] = "false", [VALUE_TRUE] = "true"};
+    static const char *const literals[] = {
+        [VALUE_NULL] = "null", [VALUE_FALSE] = "false", [VALUE_TRUE] = "true"};
     for (unsigned k = 0; k < sizeof literals / sizeof *literals; k++) {
         if (!take_word(p, literals[k])) continue;
         write_kind(p, (enum value_kind)k);
@@ -324,7 +329,8 @@ static bool parse_primary(struct parser *p) {
     case TOKEN_WORD: return parse_word(p);
     case TOKEN_END: break;
     case TOKEN_SYMBOL:
-        if (take_symbol(p, "(")) return nested(p, parse_or) && need_symbol(p, ")", "an operator or ')'");
+        if (take_symbol(p, "("))
+            return nested(p, parse_or) && need_symbol(p, ")", "an operator or ')'");
         if (*p->t.text.p == '`') return parse_path(p);
         break;
     }
@@ -339,7 +345,8 @@ static bool parse_unary(struct parser *p) {
 }
 
 /* One level of binary operators: `symbols` are of one character. */
-static bool parse_arithmetic(struct parser *p, const char *symbols, bool (*parse)(struct parser *p)) {
+static bool parse_arithmetic(
+    struct parser *p, const char *symbols, bool (*parse)(struct parser *p)) {
     if (!parse(p)) return false;
     while (p->t.kind == TOKEN_SYMBOL && p->t.text.n == 1 && strchr(symbols, *p->t.text.p)) {
         uint8_t op = (uint8_t)*p->t.text.p;
@@ -362,19 +369,19 @@ static bool parse_concat(struct parser *p) {
     return true;
 }
 
-static bool parse_between(struct parser *p, bool not) {
+static bool parse_between(struct parser *p, bool not ) {
     if (!parse_concat(p) || !need_word(p, "and") || !parse_concat(p)) return false;
-    write_folded(&p->w, (struct insn){.op = OP_BETWEEN, .how = not}, 3);
+    write_folded(&p->w, (struct insn){.op = OP_BETWEEN, .how = not }, 3);
     return true;
 }
 
-static bool parse_like(struct parser *p, bool not) {
+static bool parse_like(struct parser *p, bool not ) {
     if (!parse_concat(p)) return false;
-    write_folded(&p->w, (struct insn){.op = OP_LIKE, .how = not}, 2);
+    write_folded(&p->w, (struct insn){.op = OP_LIKE, .how = not }, 2);
     return true;
 }
 
-static bool parse_in(struct parser *p, bool not) {
+static bool parse_in(struct parser *p, bool not ) {
     int start = p->w.x->n;
     if (!need_symbol(p, "(", "'('")) return false;
     write_kind(p, VALUE_FALSE);
@@ -382,7 +389,7 @@ static bool parse_in(struct parser *p, bool not) {
         if (!nested(p, parse_or)) return false;
         write_insn(&p->w, (struct insn){.op = OP_IN_ITEM}, -1);
     } while (take_symbol(p, ","));
-    write_in_end(&p->w, start, not);
+    write_in_end(&p->w, start, not );
     return need_symbol(p, ")", "',' or ')'");
 }
 
@@ -390,8 +397,8 @@ static int comparison_at(const struct parser *p) {
     static const struct {
         const char *symbol;
         int how;
-    } all[] = {{"=", EQUAL}, {"==", EQUAL}, {"!=", LESS | GREATER}, {"<>", LESS | GREATER}, {"<", LESS},
-        {"<=", LESS | EQUAL}, {">", GREATER}, {">=", GREATER | EQUAL}};
+    } all[] = {{"=", EQUAL}, {"==", EQUAL}, {"!=", LESS | GREATER}, {"<>", LESS | GREATER},
+        {"<", LESS}, {"<=", LESS | EQUAL}, {">", GREATER}, {">=", GREATER | EQUAL}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (at_symbol(p, all[i].symbol)) return all[i].how;
     return 0;
@@ -400,7 +407,7 @@ static int comparison_at(const struct parser *p) {
 static bool parse_is(struct parser *p) {
     bool not = take_word(p, "not");
     if (!take_word(p, "null")) return expected(p, not ? "'null'" : "'null' or 'not null'");
-    write_folded(&p->w, (struct insn){.op = OP_IS_NULL, .how = not}, 1);
+    write_folded(&p->w, (struct insn){.op = OP_IS_NULL, .how = not }, 1);
     return true;
 }
 
@@ -414,10 +421,10 @@ static bool parse_comparison(struct parser *p) {
         write_compare(&p->w, how);
     } else {
         bool not = take_word(p, "not"), ok = true;
-        if (take_word(p, "between")) ok = parse_between(p, not);
-        else if (take_word(p, "like")) ok = parse_like(p, not);
-        else if (take_word(p, "in")) ok = parse_in(p, not);
-        else if (not) return expected(p, "'between', 'like' or 'in'");
+        if (take_word(p, "between")) ok = parse_between(p, not );
+        else if (take_word(p, "like")) ok = parse_like(p, not );
+        else if (take_word(p, "in")) ok = parse_in(p, not );
+        else if (not ) return expected(p, "'between', 'like' or 'in'");
         if (!ok) return false;
     }
     while (take_word(p, "is"))
@@ -466,7 +473,8 @@ static bool parse_whole(struct parser *p, const char *begin, bool front) {
     p->t = lex(begin, p->end);
     begin = p->t.text.p;
     if (!parse_or(p)) return false;
-    if (comparison_at(p)) return fail(p, p->t.text.p, "comparisons do not chain: write a < b and b < c");
+    if (comparison_at(p))
+        return fail(p, p->t.text.p, "comparisons do not chain: write a < b and b < c");
     if (p->t.kind != TOKEN_END && !(front && at_symbol(p, ",")))
         return expected(p, front ? "an operator, ',' or the end" : "an operator or the end");
     p->w.x->text = mem_str((struct slice){begin, (size_t)(p->done - begin)});
@@ -476,14 +484,16 @@ static bool parse_whole(struct parser *p, const char *begin, bool front) {
 static struct expr *parse(struct slice *text, const char *origin, bool front,
     struct json_scanner *scanner, struct zone *zone, struct err *e) {
     struct expr *x = mem_zero(1, sizeof *x);
-    struct parser p = {.w.x = x, .origin = origin, .end = text->p + text->n, .scanner = scanner, .e = e};
+    struct parser p = {
+        .w.x = x, .origin = origin, .end = text->p + text->n, .scanner = scanner, .e = e};
     x->times.zone = zone;
     if (!parse_whole(&p, text->p, front)) {
         expr_free(x);
         return NULL;
     }
     *text = (struct slice){p.t.text.p, (size_t)(p.end - p.t.text.p)};
-    x->stack = mem_zero((size_t)x->stack_size, sizeof *x->stack);
+    x->stack = mem_zero((size_t)x->stack_size + 1, sizeof *x->stack);
+    filters_find(x);
     return x;
 }
 

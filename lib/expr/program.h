@@ -2,7 +2,7 @@
  *
  * lex.c cuts the text into tokens; parse.c reads the grammar downward and writes the program as it goes, by way of
  * compile.c, which folds constants and puts the common comparisons of a field with a constant into one
- * instruction; eval.c runs it; func.c holds the functions.
+ * instruction; filter.c decides the commonest of those alone; eval.c runs the rest, with arith.c and func.c.
  *
  * A program is for a stack machine. Jumps only go forward, so it ends after at most as many steps as it
  * has instructions, whatever the data. */
@@ -64,9 +64,12 @@ struct expr {
     int n_paths;
     regex_t *regexes;
     int n_regexes;
-    struct value *stack;
+    struct value *stack; /* the first is not used */
     int stack_size;
     char *text;
+    struct filter *filters; /* filter.h */
+    int n_filters;
+    int behind_filters;       /* the instruction behind them */
     struct time_format times; /* of strings that stand for times; holds the zone */
 
     /* Of the evaluation at hand. Strings that it makes lie in scratch, whose bytes never move: a full one is
@@ -79,9 +82,10 @@ struct expr {
 
 /* ---- eval.c ---- */
 
-/* Runs code[0, n) on a stack that is large enough; the result is stack[0]. */
-bool program_run(struct expr *x, const struct insn *code, int n, const struct expr_input *in,
-    struct value *stack, struct err *e);
+/* Runs code[at, n); the stack lies above `top`, has room, and the result comes where `top` + 1 or, behind filters, the
+ * one value on it is: in stack[1]. */
+bool program_run(struct expr *x, const struct insn *code, int at, int n,
+    const struct expr_input *in, struct value *top, struct err *e);
 /* Empties scratch. */
 void program_begin(struct expr *x);
 /* Room for `more` bytes in scratch, so that adding them moves nothing. */
@@ -142,7 +146,7 @@ int write_text(struct writer *w, struct slice text);
 void write_folded(struct writer *w, struct insn i, int operands);
 void write_compare(struct writer *w, int how);
 /* The end of `x in (...)`, whose list began at instruction `start`. */
-void write_in_end(struct writer *w, int start, bool not);
+void write_in_end(struct writer *w, int start, bool not );
 /* Makes the jump at `at` lead to here, and so the chain of jumps that its `a` links (-1 ends it). */
 void write_target(struct writer *w, int at);
 /* Takes the constant back that is all of what was written from `start` on; NULL if that is something else. */

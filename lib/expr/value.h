@@ -16,9 +16,9 @@ enum value_kind {
     VALUE_TRUE,
     VALUE_NUMBER,
     VALUE_STRING,
-    VALUE_TIME,     /* an instant, µs; as a key, in output and in the total order it is its RFC 3339 text */
+    VALUE_TIME, /* an instant, µs; as a key, in output and in the total order it is its RFC 3339 text */
     VALUE_DURATION, /* µs; as a key, in output, in an aggregate it is a number of seconds */
-    VALUE_JSON,     /* an object or array, its text: only `is null`, passing on and coalesce know it */
+    VALUE_JSON, /* an object or array, its text: only `is null`, passing on and coalesce know it */
 };
 
 struct value {
@@ -35,7 +35,8 @@ const char *value_kind_name(enum value_kind k);
 
 /* The value of a scanned field. Strings are borrowed from the text, or unescaped into scratch (appended;
  * the caller empties it per event). EXIT_BAD_DATA: a number of 10^38 or more, a lone surrogate escape. */
-bool value_of_field(const struct json_field *f, struct buf *scratch, struct value *out, struct err *e);
+bool value_of_field(
+    const struct json_field *f, struct buf *scratch, struct value *out, struct err *e);
 
 /* The total order: null < false < true < numbers < strings. Objects and arrays do not come here. */
 int value_cmp(const struct value *a, const struct value *b);

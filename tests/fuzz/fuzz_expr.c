@@ -62,7 +62,8 @@ static void check_json(struct slice text) {
     json_scanner_free(s);
 }
 
-static void evaluate(struct expr *x, struct json_scanner *s, struct slice event, struct outcome *o) {
+static void evaluate(
+    struct expr *x, struct json_scanner *s, struct slice event, struct outcome *o) {
     struct json_field *fields = mem_zero((size_t)json_wanted(s) + 1, sizeof *fields);
     struct expr_input in = {fields, EVENT_TIME * (int64_t)SECOND_US};
     struct expr_result r;
@@ -83,7 +84,8 @@ static void evaluate(struct expr *x, struct json_scanner *s, struct slice event,
 }
 
 /* The expression with something around it. */
-static struct outcome run(const char *before, struct slice expr, const char *behind, struct slice event) {
+static struct outcome run(
+    const char *before, struct slice expr, const char *behind, struct slice event) {
     struct outcome o = {0};
     struct buf text = {0};
     struct err e = {0};
@@ -94,10 +96,8 @@ static struct outcome run(const char *before, struct slice expr, const char *beh
     struct json_scanner *s = json_scanner_new(1024);
     struct expr *x = expr_parse(buf_slice(&text), s, NULL, &e);
     o.parsed = x != NULL;
-    if (x)
-        evaluate(x, s, event, &o);
-    else
-        MUST(e.code == EXIT_USAGE && strncmp(e.text, "column ", 7) == 0);
+    if (x) evaluate(x, s, event, &o);
+    else MUST(e.code == EXIT_USAGE && strncmp(e.text, "column ", 7) == 0);
     expr_free(x);
     json_scanner_free(s);
     buf_free(&text);
@@ -118,7 +118,8 @@ static bool is_slow(struct slice expr) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     const char *p = (const char *)data, *line = n ? memchr(p, '\n', n) : NULL;
     struct slice expr = {p, line ? (size_t)(line - p) : n};
-    struct slice event = line ? (struct slice){line + 1, n - expr.n - 1} : slice_of("{\"a\":1,\"b\":\"x\"}");
+    struct slice event =
+        line ? (struct slice){line + 1, n - expr.n - 1} : slice_of("{\"a\":1,\"b\":\"x\"}");
     if (is_slow(expr)) return 0;
     struct outcome o = run("", expr, "", event);
     if (o.parsed) {

@@ -6,7 +6,8 @@
 #include "expr/expr.h"
 
 struct outcome {
-    char text[1024]; /* the result as JSON, "!" and the message of an event that is bad, "?" of a wrong expression */
+    char text
+        [1024]; /* the result as JSON, "!" and the message of an event that is bad, "?" of a wrong expression */
     bool mismatch;
 };
 
@@ -14,7 +15,8 @@ static inline void outcome_set(struct outcome *o, const char *mark, struct slice
     snprintf(o->text, sizeof o->text, "%s%.*s", mark, (int)s.n, s.p);
 }
 
-static inline struct outcome evaluate_at(const char *text, const char *event, int64_t time, struct zone *zone) {
+static inline struct outcome evaluate_at(
+    const char *text, const char *event, int64_t time, struct zone *zone) {
     struct outcome o = {0};
     struct err e;
     struct json_scanner *scanner = json_scanner_new(1024);

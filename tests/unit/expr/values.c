@@ -3,18 +3,20 @@
 #include "expr/expr.h"
 
 /* In the total order; those of one line are equal. */
-static const char *const ordered[] = {
-    "null", "false", "true", "-99999999999999999999999999999999999999", "-1e3", "-1.000000000000000000000000000001",
-    "-1", "-0.5", "0", "1e-38", "0.1", "1", "1.5", "2", "10", "9223372036854775807", "9223372036854775808", "1e37",
-    "\"\"", "\"\\u0000\"", "\"\\u0000\\u0000\"", "\"\\u0000\\u0001\"", "\"\\u0000a\"", "\"\\u0001\"", "\"1\"",
-    "\"a\"", "\"a\\u0000\"", "\"a\\u0000b\"", "\"a\\u0001\"", "\"ab\"", "\"b\"", "\"\xc3\xa9\"", "\"\xef\xbf\xbd\"",
+static const char *const ordered[] = {"null", "false", "true",
+    "-99999999999999999999999999999999999999", "-1e3", "-1.000000000000000000000000000001", "-1",
+    "-0.5", "0", "1e-38", "0.1", "1", "1.5", "2", "10", "9223372036854775807",
+    "9223372036854775808", "1e37", "\"\"", "\"\\u0000\"", "\"\\u0000\\u0000\"",
+    "\"\\u0000\\u0001\"", "\"\\u0000a\"", "\"\\u0001\"", "\"1\"", "\"a\"", "\"a\\u0000\"",
+    "\"a\\u0000b\"", "\"a\\u0001\"", "\"ab\"", "\"b\"", "\"\xc3\xa9\"", "\"\xef\xbf\xbd\"",
     "\"\\ud83d\\ude00\""};
 enum { N_ORDERED = sizeof ordered / sizeof *ordered };
 
 static struct json_field field_of(const char *json) {
     size_t n = strlen(json);
     if (*json == '"')
-        return (struct json_field){json + 1, (uint32_t)n - 2, JSON_STRING, strchr(json, '\\') != NULL};
+        return (struct json_field){
+            json + 1, (uint32_t)n - 2, JSON_STRING, strchr(json, '\\') != NULL};
     uint8_t kind = *json == 'n'   ? JSON_NULL
                    : *json == 'f' ? JSON_FALSE
                    : *json == 't' ? JSON_TRUE
@@ -98,8 +100,10 @@ static void check_written(const struct value *v, const char *want) {
 static void times_and_durations_have_a_form(void) {
     struct buf scratch = {0};
     struct value t = {.kind = VALUE_TIME, .us = 0}, d = {.kind = VALUE_DURATION, .us = -1500000};
-    struct value text = value_of("\"1970-01-01T00:00:00Z\"", &scratch), number = value_of("-1.5", &scratch);
-    struct value half = {.kind = VALUE_TIME, .us = 500000}, max = {.kind = VALUE_DURATION, .us = INT64_MAX};
+    struct value text = value_of("\"1970-01-01T00:00:00Z\"", &scratch),
+                 number = value_of("-1.5", &scratch);
+    struct value half = {.kind = VALUE_TIME, .us = 500000},
+                 max = {.kind = VALUE_DURATION, .us = INT64_MAX};
     struct buf a = key_of(&t), b = key_of(&text), c = key_of(&d), n = key_of(&number);
     CHECK(value_cmp(&t, &text) == 0 && slice_eq(buf_slice(&a), buf_slice(&b)));
     CHECK(value_cmp(&d, &number) == 0 && slice_eq(buf_slice(&c), buf_slice(&n)));
@@ -180,11 +184,14 @@ static void only_true_is_true(void) {
         const char *event;
         bool yes;
         uint64_t mismatches;
-    } rows[] = {{"{\"a\":\"x\",\"b\":2}", true, 0}, {"{\"a\":\"x\",\"b\":1}", false, 0}, {"{\"a\":\"\\u0078\",\"b\":20}", true, 0},
-        {"{\"a\":\"x\"}", false, 0}, {"{\"a\":1,\"b\":2}", false, 1}, {"{\"a\":1,\"b\":1}", false, 2}, {"{\"b\":\"2\",\"a\":\"x\"}", false, 3}};
+    } rows[] = {{"{\"a\":\"x\",\"b\":2}", true, 0}, {"{\"a\":\"x\",\"b\":1}", false, 0},
+        {"{\"a\":\"\\u0078\",\"b\":20}", true, 0}, {"{\"a\":\"x\"}", false, 0},
+        {"{\"a\":1,\"b\":2}", false, 1}, {"{\"a\":1,\"b\":1}", false, 2},
+        {"{\"b\":\"2\",\"a\":\"x\"}", false, 3}};
     struct json_scanner *s = json_scanner_new(1024);
     struct err e;
-    struct expr *x = expr_parse(slice_of("a = 'x' and b > 1"), s, NULL, &e), *number = expr_parse(slice_of("b"), s, NULL, &e);
+    struct expr *x = expr_parse(slice_of("a = 'x' and b > 1"), s, NULL, &e),
+                *number = expr_parse(slice_of("b"), s, NULL, &e);
     struct json_field fields[2];
     uint64_t mismatches = 0;
     bool yes;
@@ -208,7 +215,9 @@ static void texts_do_not_move(void) {
     struct err e;
     char event[9000], *p = event;
     struct expr *x = expr_parse(
-        slice_of("upper(a) || lower(a) = upper(b) || lower(b) and length(a || b || a || b) = 12000"), s, NULL, &e);
+        slice_of(
+            "upper(a) || lower(a) = upper(b) || lower(b) and length(a || b || a || b) = 12000"),
+        s, NULL, &e);
     p += sprintf(p, "{\"a\":\"\\u0041");
     for (int i = 1; i < 3000; i++) *p++ = 'k';
     p += sprintf(p, "\",\"b\":\"A");
