@@ -66,43 +66,44 @@ static inline void transcribe(
         if (what == DECODED_FAILED) break;
     }
     if (d->blank) buf_printf(out, "blank %llu\n", (unsigned long long)d->blank);
-    buf_addc(out, '\0');
     d->close(d);
     json_scanner_free(scanner);
 }
 
-/* The transcript of a whole text, as a string that the caller frees. */
-static inline char *transcript(enum format format, struct decode_options o, struct slice text) {
+/* Ends in NUL; the caller frees it. */
+static inline struct buf transcript(enum format format, struct decode_options o, struct pieces in) {
     struct buf out = {0};
-    struct pieces in = pieces_of(text, 0, 0);
     transcribe(&out, format, &o, &in);
-    if (out.n == 0 || out.p[out.n - 1]) buf_addc(&out, '\0');
-    return out.p;
+    buf_addc(&out, '\0');
+    return out;
 }
 
-/* Does it read the same in pieces of 1 to n bytes? Prints the seed where it does not. */
+/* Does it read the same in pieces of 1 to `most` bytes? Prints both where it does not. */
+static inline bool same_in_pieces_of(
+    enum format format, struct decode_options o, struct slice text, uint64_t seed, size_t most) {
+    struct buf whole = transcript(format, o, pieces_of(text, 0, 0));
+    struct buf cut = transcript(format, o, pieces_of(text, seed, most));
+    bool same = slice_eq(buf_slice(&whole), buf_slice(&cut));
+    if (!same)
+        fprintf(stderr, "seed %llu, pieces up to %zu:\n%s--- whole:\n%s", (unsigned long long)seed, most, cut.p, whole.p);
+    buf_free(&whole);
+    buf_free(&cut);
+    return same;
+}
+
 static inline bool same_in_pieces(enum format format, struct decode_options o, struct slice text) {
-    char *whole = transcript(format, o, text);
     bool same = true;
-    for (uint64_t seed = 1; seed <= 40 && same; seed++) {
-        struct buf out = {0};
-        struct pieces in = pieces_of(text, seed, seed <= 2 ? 1 : seed <= 20 ? 7 : 300);
-        transcribe(&out, format, &o, &in);
-        if (out.n == 0 || out.p[out.n - 1]) buf_addc(&out, '\0');
-        same = strcmp(out.p, whole) == 0;
-        if (!same) fprintf(stderr, "seed %llu:\n%s--- whole:\n%s", (unsigned long long)seed, out.p, whole);
-        buf_free(&out);
-    }
-    free(whole);
+    for (uint64_t seed = 1; seed <= 40 && same; seed++)
+        same = same_in_pieces_of(format, o, text, seed, seed <= 2 ? 1 : seed <= 20 ? 7 : 300);
     return same;
 }
 
 #define CHECK_TRANSCRIPT(format, options, text, size, want)                                        \
     do {                                                                                           \
         struct slice text_ = {text, size};                                                         \
-        char *got__ = transcript(format, options, text_);                                          \
-        CHECK_STR(got__, want);                                                                    \
-        free(got__);                                                                               \
+        struct buf got__ = transcript(format, options, pieces_of(text_, 0, 0));                    \
+        CHECK_STR(got__.p, want);                                                                  \
+        buf_free(&got__);                                                                          \
         CHECK(same_in_pieces(format, options, text_));                                             \
     } while (0)
 
