@@ -2,8 +2,8 @@
 
 static u128 magnitude(i128 v) { return v < 0 ? -(u128)v : (u128)v; }
 
-/* v / 10^scale, scale 0..36; false at 10^38. */
-static bool set_product(struct decimal *out, bool negative, u128 v, int scale) {
+/* *out = v / 10^scale, scale 0..36; false at 10^38. */
+static bool set_value(struct decimal *out, bool negative, u128 v, int scale) {
     if (scale <= DECIMAL_SMALL_SCALE && v <= INT64_MAX)
         return decimal_set_small(out, negative ? -(int64_t)v : (int64_t)v, scale);
     uint64_t w[5] = {(uint64_t)v, (uint64_t)(v >> 64)};
@@ -23,7 +23,7 @@ bool decimal_add(const struct decimal *a, const struct decimal *b, struct decima
     if (!a->wide && !b->wide) {
         i128 x, y;
         int scale = align(a, b, &x, &y);
-        return set_product(out, x + y < 0, magnitude(x + y), scale);
+        return set_value(out, x + y < 0, magnitude(x + y), scale);
     }
     uint64_t x[4], y[4];
     decimal_to_units(a, x);
@@ -37,7 +37,7 @@ struct decimal decimal_neg(const struct decimal *a) {
     struct decimal out = *a;
     if (a->wide) limbs_negate(out.w, 4);
     else if (a->small != INT64_MIN) out.small = -a->small;
-    else set_product(&out, false, (u128)1 << 63, a->scale);
+    else set_value(&out, false, (u128)1 << 63, a->scale);
     return out;
 }
 
@@ -58,7 +58,7 @@ static bool units_of_both(
 bool decimal_mul(const struct decimal *a, const struct decimal *b, struct decimal *out) {
     if (!a->wide && !b->wide) {
         i128 product = (i128)a->small * b->small;
-        return set_product(out, product < 0, magnitude(product), a->scale + b->scale);
+        return set_value(out, product < 0, magnitude(product), a->scale + b->scale);
     }
     uint64_t x[4], y[4], product[8] = {0};
     bool negative = units_of_both(a, b, x, y);
@@ -123,7 +123,7 @@ bool decimal_mod(const struct decimal *a, const struct decimal *b, struct decima
     if (!a->wide && !b->wide) {
         i128 x, y;
         int scale = align(a, b, &x, &y);
-        return set_product(out, x < 0, magnitude(x % y), scale);
+        return set_value(out, x < 0, magnitude(x % y), scale);
     }
     uint64_t x[6] = {0}, y[6] = {0}, rest[6];
     units_of_both(a, b, x, y);

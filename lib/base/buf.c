@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/err.h"
+
 static void (*oom_handler)(size_t wanted);
 
 void mem_set_oom(void (*handler)(size_t wanted)) { oom_handler = handler; }
@@ -12,8 +14,9 @@ void mem_set_oom(void (*handler)(size_t wanted)) { oom_handler = handler; }
 __attribute__((noreturn)) static void oom(size_t wanted) {
     if (oom_handler) oom_handler(wanted);
     static const char text[] = "out of memory\n";
-    if (write(2, text, sizeof text - 1) < 0) _exit(74);
-    _exit(74);
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(EXIT_IO);
 }
 
 static size_t product(size_t count, size_t size) {

@@ -15,7 +15,8 @@ void decimal_to_units(const struct decimal *d, uint64_t w[4]) {
     memcpy(w, s.w, 4 * sizeof *w);
 }
 
-bool units_fit(const uint64_t w[4]) {
+/* Below 10^76 units, the bound of decimals? */
+static bool units_fit(const uint64_t w[4]) {
     static const uint64_t limit[4] = {
         0, 0x7775a5f171951000, 0x0764b4abe8652979, 0x161bcca7119915b5};
     return limbs_cmp(w, limit, 4) < 0;
@@ -101,8 +102,8 @@ static uint64_t load(const char *p, size_t n) {
     return v;
 }
 
-/* Up to eight characters at once: a byte each, the last one highest, zeros before the first. Numbers
- * have no fixed length, and a loop over their digits would be mispredicted at its end. */
+/* Up to eight characters at once: a byte each, the last one highest, zeros before the first.
+ * Numbers have no fixed length, and a loop over their digits would be mispredicted at its end. */
 static bool parse_short(const char *p, size_t n, bool negative, struct decimal *out) {
     const uint64_t zeros = UINT64_C(0x3030303030303030), ones = UINT64_C(0x0101010101010101);
     size_t gap = 8 * (8 - n);

@@ -1,4 +1,4 @@
-/* Errors and exit codes. A leaf returns false and fills a struct err; only cli/ prints it and exits.
+/* Errors and exit codes. A leaf returns false and fills a struct err; only cli/ prints and exits.
  *
  * The message says what was found and, where that is not plain, what to do: lower case, one line,
  * without the tool's name and without the place, which the layers above add with err_at(). */

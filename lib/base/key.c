@@ -5,20 +5,20 @@
  *     903.01   82 03 87 01 <16 bytes>      7   81 07 00      0   80 00      -7   7e f8 ff */
 #include "base/wide.h"
 
-enum { POSITIVE = 0x80, WHOLE = 16 };
+enum { POSITIVE = 0x80, KEY_BYTES = 16 };
 
 /* v's 16 bytes, most significant first. */
-static void to_bytes(unsigned char to[WHOLE], u128 v) {
+static void to_bytes(unsigned char to[KEY_BYTES], u128 v) {
     uint64_t halves[2] = {(uint64_t)(v >> 64), (uint64_t)v};
     if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
         for (int i = 0; i < 2; i++) halves[i] = __builtin_bswap64(halves[i]);
-    memcpy(to, halves, WHOLE);
+    memcpy(to, halves, KEY_BYTES);
 }
 
 static size_t put_bytes(unsigned char *to, u128 v, int n) {
-    unsigned char all[WHOLE];
+    unsigned char all[KEY_BYTES];
     to_bytes(all, v);
-    memcpy(to, all + WHOLE - n, (size_t)n);
+    memcpy(to, all + KEY_BYTES - n, (size_t)n);
     return (size_t)n;
 }
 
@@ -61,7 +61,7 @@ size_t decimal_key(const struct decimal *a, unsigned char *out) {
     out[n++] = (unsigned char)(POSITIVE + bytes);
     n += put_bytes(out + n, whole, bytes);
     out[n++] = fraction != 0;
-    if (fraction) n += put_bytes(out + n, fraction, WHOLE);
+    if (fraction) n += put_bytes(out + n, fraction, KEY_BYTES);
     if (negative)
         for (size_t i = 0; i < n; i++) out[i] ^= 0xff;
     return n;
@@ -81,10 +81,10 @@ size_t decimal_from_key(const unsigned char *key, struct decimal *out) {
     uint64_t w[4] = {(uint64_t)whole, (uint64_t)(whole >> 64)};
     limbs_mul_pow10(w, 4, DECIMAL_MAX_SCALE);
     if (has_fraction) {
-        u128 fraction = get_bytes(key + n, WHOLE, flip);
+        u128 fraction = get_bytes(key + n, KEY_BYTES, flip);
         uint64_t f[4] = {(uint64_t)fraction, (uint64_t)(fraction >> 64)};
         limbs_add(w, f, 4);
-        n += WHOLE;
+        n += KEY_BYTES;
     }
     decimal_set_units(out, negative, w);
     return n;

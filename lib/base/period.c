@@ -49,14 +49,14 @@ int64_t period_step(const struct period *p, struct zone *z, int64_t shift, int64
     return to;
 }
 
-/* A length with its first boundary, all in months, or days, or µs. */
+/* A length and a boundary: in months, or in µs with days of 24 h. */
 struct grid {
     int64_t length, first;
 };
 
-static struct grid grid_of(const struct period *p, int64_t day) {
-    if (p->unit == PERIOD_DAYS) return (struct grid){p->count * day, 0};
-    if (p->unit == PERIOD_WEEKS) return (struct grid){p->count * 7 * day, MONDAY * day};
+static struct grid grid_of(const struct period *p) {
+    if (p->unit == PERIOD_DAYS) return (struct grid){p->count * DAY_US, 0};
+    if (p->unit == PERIOD_WEEKS) return (struct grid){p->count * 7 * DAY_US, MONDAY * DAY_US};
     return (struct grid){p->count, 0};
 }
 
@@ -64,7 +64,7 @@ int64_t period_ratio(const struct period *large, const struct period *small, boo
     bool months = large->unit == PERIOD_MONTHS, fixed = large->unit == PERIOD_FIXED;
     if (months != (small->unit == PERIOD_MONTHS)) return 0;
     if (zoned && fixed != (small->unit == PERIOD_FIXED)) return 0;
-    struct grid a = grid_of(large, DAY_US), b = grid_of(small, DAY_US);
+    struct grid a = grid_of(large), b = grid_of(small);
     bool divides = a.length % b.length == 0 && (a.first - b.first) % b.length == 0;
     return divides ? a.length / b.length : 0;
 }

@@ -128,6 +128,14 @@ static bool by_format(struct reader *r, const char *format) {
     return true;
 }
 
+bool time_format_check(const char *format, struct err *e) {
+    for (const char *p = format; (p = strchr(p, '%')); p += 2)
+        if (!p[1] || !strchr("YymdejHkIlMSpfzZsbBhaATRDFnt%", p[1]))
+            return err_set(e, EXIT_USAGE, "time format %s: no conversion %%%.1s is known",
+                QUOTED(slice_of(format)), p + 1);
+    return true;
+}
+
 enum time_result time_parse_format(struct time_format *f, struct slice text, int64_t *out) {
     struct reader r = {.p = text.p, .end = text.p + text.n, .t = {.date = {1970, 1, 1}}};
     if (!by_format(&r, f->format) || r.p != r.end) return TIME_NOT_A_TIME;

@@ -141,8 +141,9 @@ static enum time_result parse_iso(struct time_format *f, struct slice text, int6
     return TIME_OK;
 }
 
-/* A year of five digits and more, or before 0000: a time, if not one of ours. Ten thousand years are
- * 25 times the calendar's 400, so that the date exists in the year's last four digits as well. */
+/* A year of five digits and more, or before 0000: a time, if not one of ours. Ten thousand years
+ * are 25 times the calendar's 400, so that the date exists in the year's last four digits as well.
+ * */
 static bool far_year(struct slice text) {
     bool minus = text.n && *text.p == '-';
     size_t n = minus || (text.n && *text.p == '+'), digits = 0;

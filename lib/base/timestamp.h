@@ -66,13 +66,18 @@ struct time_format {
     int64_t cached_midnight;
 };
 
+/* EXIT_USAGE where a format has a conversion that is not read. Known are %Y %y %m %d %e %j %b %B %h
+ * %a %A %H %k %I %l %M %S %f %p %z %Z %s %T %R %D %F %n %t %%, in English; of %Z UTC, GMT, Z. */
+bool time_format_check(const char *format, struct err *e);
+
 enum time_result { TIME_OK, TIME_NOT_A_TIME, TIME_OUT_OF_RANGE, TIME_UNIT_UNKNOWN };
 
-/* Text, already unescaped: RFC 3339 with any offset, YYYY-MM-DD, YYYY-MM-DD[ T]hh:mm:ss[.f][offset],
- * or by format. A leap second :60 is read as the first instant of the next minute. */
+/* Text, already unescaped: RFC 3339 with any offset, YYYY-MM-DD, or
+ * YYYY-MM-DD[ T]hh:mm:ss[.f][offset], or by format. A leap second :60 is read as the first instant
+ * of the next minute. */
 enum time_result time_parse(struct time_format *f, struct slice text, int64_t *out);
-/* A JSON number in f->unit. UNIT_GUESS: the magnitude decides within disjoint ranges that each cover
- * 1973..5138: [10^8,10^11) s, [10^11,10^14) ms, [10^14,10^17) us, [10^17,10^20) ns; a
+/* A JSON number in f->unit. UNIT_GUESS: the magnitude decides within disjoint ranges that each
+ * cover 1973..5138: [10^8,10^11) s, [10^11,10^14) ms, [10^14,10^17) us, [10^17,10^20) ns; a
  * fraction is allowed (seconds as 1511658000.25). Otherwise TIME_UNIT_UNKNOWN. */
 enum time_result time_parse_number(struct time_format *f, struct slice number, int64_t *out);
 /* What a user types for --since and @literals: as time_parse() without format, or a bare number
@@ -89,7 +94,7 @@ void buf_add_time(struct buf *out, int64_t t);
 /* 500ms 30s 15m 24h 7d 1h30m, us too; a sign in front is allowed where `negative` is; "0" alone is
  * zero. d is 24 h and w is 7 d here. EXIT_USAGE with what was found and an example otherwise. */
 bool duration_parse(struct slice text, bool negative, int64_t *us, struct err *e);
-/* Shortest form that duration_parse() reads back: 1h30m, 500ms, 0s. */
+/* The largest units first, days at most, as duration_parse() reads it back: 1h30m, 500ms, 0s. */
 void buf_add_duration(struct buf *out, int64_t us);
 /* 100, 64K, 256M, 2G (powers of 1024), at most 2^62. */
 bool size_parse(struct slice text, int64_t *bytes, struct err *e);
@@ -98,11 +103,11 @@ bool size_parse(struct slice text, int64_t *bytes, struct err *e);
 
 enum period_unit { PERIOD_FIXED, PERIOD_DAYS, PERIOD_WEEKS, PERIOD_MONTHS };
 
-/* A length in which windows are cut: fixed µs, or whole calendar days, weeks from Monday, or months in
- * a zone. `15m`, `1h30m` are fixed; `1d`, `2w`, `1mo` are calendar units. Boundaries: fixed ones are
- * multiples counted from 1970-01-01T00:00 in UTC, or in the zone's standard offset; days from 1970-01-01,
- * weeks from Monday 1969-12-29, months from 1970-01, all local; plus `shift` (--offset), which for
- * calendar units goes by the clock on the wall: 6h is 06:00 on every day. */
+/* A length in which windows are cut: fixed µs, or whole calendar days, weeks from Monday, or months
+ * in a zone. `15m`, `1h30m` are fixed; `1d`, `2w`, `1mo` are calendar units. Boundaries: fixed ones
+ * are multiples counted from 1970-01-01T00:00 in UTC, or in the zone's standard offset; days from
+ * 1970-01-01, weeks from Monday 1969-12-29, months from 1970-01, all local; plus `shift`
+ * (--offset), which for calendar units goes by the clock on the wall: 6h is 06:00 on every day. */
 struct period {
     enum period_unit unit;
     int64_t count; /* µs, days, weeks or months; > 0 */

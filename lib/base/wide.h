@@ -1,4 +1,4 @@
-/* Inside decimal.h's implementation: integers of several 64-bit limbs, least first, and rounding. */
+/* Inside decimal.h's implementation: integers of 64-bit limbs, least first, and rounding. */
 #ifndef EV_BASE_WIDE_H
 #define EV_BASE_WIDE_H
 
@@ -13,31 +13,37 @@ enum { CHUNK_DIGITS = 19 };
 
 extern const uint64_t pow10_u64[CHUNK_DIGITS + 1];
 
-static inline uint64_t limbs_add(uint64_t *a, const uint64_t *b, int n) {
+/* a += b, a += v, a -= b, a *= m, each modulo 2^(64 n): where more could come out the callers have
+ * a limb to spare. */
+static inline void limbs_add(uint64_t *a, const uint64_t *b, int n) {
     u128 t = 0;
     for (int i = 0; i < n; i++) {
         t += (u128)a[i] + b[i];
         a[i] = (uint64_t)t;
         t >>= 64;
     }
-    return (uint64_t)t;
 }
 
-/* a += v; returns the carry. */
-static inline uint64_t limbs_add_small(uint64_t *a, int n, uint64_t v) {
+static inline void limbs_add_small(uint64_t *a, int n, uint64_t v) {
     for (int i = 0; i < n && v; i++) v = __builtin_add_overflow(a[i], v, &a[i]);
-    return v;
 }
 
-/* a -= b; returns the borrow. */
-static inline uint64_t limbs_sub(uint64_t *a, const uint64_t *b, int n) {
+static inline void limbs_sub(uint64_t *a, const uint64_t *b, int n) {
     uint64_t borrow = 0;
     for (int i = 0; i < n; i++) {
         u128 t = (u128)a[i] - b[i] - borrow;
         a[i] = (uint64_t)t;
         borrow = (uint64_t)(t >> 64) & 1;
     }
-    return borrow;
+}
+
+static inline void limbs_mul(uint64_t *a, int n, uint64_t m) {
+    u128 t = 0;
+    for (int i = 0; i < n; i++) {
+        t += (u128)a[i] * m;
+        a[i] = (uint64_t)t;
+        t >>= 64;
+    }
 }
 
 static inline void limbs_negate(uint64_t *a, int n) {
@@ -64,17 +70,6 @@ static inline bool limbs_zero(const uint64_t *a, int n) {
     return any == 0;
 }
 
-/* a *= m; returns the limb that no longer fits. */
-static inline uint64_t limbs_mul(uint64_t *a, int n, uint64_t m) {
-    u128 t = 0;
-    for (int i = 0; i < n; i++) {
-        t += (u128)a[i] * m;
-        a[i] = (uint64_t)t;
-        t >>= 64;
-    }
-    return (uint64_t)t;
-}
-
 /* a /= d; returns the remainder. */
 static inline uint64_t limbs_div(uint64_t *a, int n, uint64_t d) {
     u128 t = 0;
@@ -87,8 +82,8 @@ static inline uint64_t limbs_div(uint64_t *a, int n, uint64_t d) {
     return (uint64_t)t;
 }
 
-/* a /= 10^19; returns the remainder. By Möller and Granlund, Improved division by invariant integers,
- * algorithm 4, as 10^19 has its highest bit set; a third of the time of limbs_div(). */
+/* a /= 10^19; returns the remainder. By Moller and Granlund, Improved division by invariant
+ * integers, algorithm 4, as 10^19 has its highest bit set; a third of the time of limbs_div(). */
 static inline uint64_t limbs_div_chunk(uint64_t *a, int n) {
     const uint64_t reciprocal = UINT64_C(0xd83c94fb6d2ac34a); /* (2^128 - 1) / 10^19 - 2^64 */
     uint64_t rest = 0;
@@ -109,7 +104,7 @@ static inline uint64_t limbs_div_chunk(uint64_t *a, int n) {
     return rest;
 }
 
-/* a *= 10^k; what no longer fits is lost. */
+/* a *= 10^k. */
 void limbs_mul_pow10(uint64_t *a, int n, int k);
 
 /* Cuts a into chunks of 19 digits, least first; returns how many there are (0 for zero). a is
@@ -135,7 +130,7 @@ static inline bool rounds_up(enum rounding how, bool negative, bool odd, enum ta
     return tail != TAIL_ZERO && negative == (how == ROUND_FLOOR);
 }
 
-/* v * 10^exponent, a number in 17 digits. */
+/* The number v * 10^exponent. */
 struct scaled {
     uint64_t v;
     int exponent;
@@ -153,8 +148,6 @@ void limbs_write(struct buf *out, bool negative, uint64_t *a, int n);
 
 /* The number in units of 10^-38, two's complement. */
 void decimal_to_units(const struct decimal *d, uint64_t w[4]);
-/* Below 10^76 units, the bound of decimals? */
-bool units_fit(const uint64_t w[4]);
 
 static inline bool decimal_set_small(struct decimal *out, int64_t small, int scale) {
     out->wide = false;

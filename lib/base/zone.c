@@ -1,7 +1,7 @@
 /* Time zones by the C library: its TZ is the process's only zone.
  *
- * localtime_r() costs some 100 ns and a lock. Offsets are therefore remembered for granules of time in
- * which there is at most one transition: no two of the database are nearer than three days. */
+ * localtime_r() costs some 100 ns and a lock. Offsets are therefore remembered for granules of time
+ * in which there is at most one transition: no two of the database are nearer than three days. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

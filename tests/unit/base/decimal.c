@@ -1,5 +1,5 @@
-/* Decimals: against vectors that Python's integers computed (in units of 10^-38, fixed seed), against
- * long division on the digits here, and by their laws. */
+/* Decimals: against vectors that Python's integers computed (in units of 10^-38, fixed seed),
+ * against long division on the digits here, and by their laws. */
 #include "base/decimal.h"
 
 #include "check.h"

@@ -213,6 +213,10 @@ static void reads_by_format(void) {
 
 static void says_what_a_user_got_wrong(void) {
     struct err e;
+    CHECK(time_format_check("%d/%b/%Y:%H:%M:%S.%f %z %%", &e));
+    CHECK(!time_format_check("%Y-%Q", &e) && e.code == EXIT_USAGE);
+    CHECK_STR(e.text, "time format \"%Y-%Q\": no conversion %Q is known");
+    CHECK(!time_format_check("%Y%", &e));
     int64_t t;
     CHECK(time_parse_arg(NULL, slice_of("2025-11-14"), &t, &e) && t == 1763078400000000);
     CHECK(time_parse_arg(NULL, slice_of("1763078400"), &t, &e) && t == 1763078400000000);

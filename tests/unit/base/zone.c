@@ -1,4 +1,5 @@
-/* Zones and the periods of windows in them. Where the system has no time zones, only UTC is tested. */
+/* Zones and the periods of windows in them. Where the system has no time zones, only UTC is tested.
+ * */
 #include "base/timestamp.h"
 
 #include <unistd.h>
