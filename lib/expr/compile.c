@@ -80,7 +80,8 @@ void write_compare(struct writer *w, int how) {
         1);
 }
 
-/* `field in ('a', 'b')`: OP_FIELD, OP_CONST (false), and OP_CONST, OP_IN_ITEM for each; how many, or 0. */
+/* `field in ('a', 'b')`: OP_FIELD, OP_CONST (false), and OP_CONST, OP_IN_ITEM for each.
+ * How many, or 0. */
 static int texts_in_list(const struct writer *w, int start) {
     const struct expr *x = w->x;
     if (start < 1 || start - 1 < w->label || x->code[start - 1].op != OP_FIELD) return 0;

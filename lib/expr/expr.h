@@ -24,27 +24,27 @@ struct expr_input {
 
 struct expr_result {
     struct value value; /* strings live until the next evaluation of the same expression */
-    bool
-        mismatch; /* values of different types were compared, or text was no time: null came of it */
+    bool mismatch;      /* types that do not compare, text that is no time: null came of it */
 };
 
 /* Parses all of text. zone: of times without an offset, hour() and date_trunc(); NULL is UTC.
- * EXIT_USAGE with the column from 1 and what was expected: "column 12: expected a value, found 'and'". */
+ * EXIT_USAGE with the column from 1 and what was expected: "column 12: expected a value, found
+ * 'and'". */
 struct expr *expr_parse(
     struct slice text, struct json_scanner *scanner, struct zone *zone, struct err *e);
 void expr_free(struct expr *x);
 
-/* Parses the longest expression at the front of *text and leaves the rest (for lists: a,b.c,h=hour(t));
- * columns count from `origin`. */
+/* Parses the longest expression at the front of *text and leaves the rest (for lists:
+ * a,b.c,h=hour(t)); columns count from `origin`. */
 struct expr *expr_parse_front(struct slice *text, const char *origin, struct json_scanner *scanner,
     struct zone *zone, struct err *e);
 
-/* False: the event is bad input (a number of 10^38 or more, a lone surrogate where the text is needed);
- * *e says so, naming the field. */
+/* False: the event is bad input (a number of 10^38 or more, a lone surrogate where the text is
+ * needed); *e says so, naming the field. */
 bool expr_eval(struct expr *x, const struct expr_input *in, struct expr_result *out, struct err *e);
 
-/* Is it true? False for false, null and anything else (a number is no truth: mismatch). mismatches is
- * counted up by 1 for an event with a mismatch. */
+/* Is it true? False for false, null and anything else (a number is no truth: mismatch). mismatches
+ * is counted up by 1 for an event with a mismatch. */
 bool expr_is_true(
     struct expr *x, const struct expr_input *in, uint64_t *mismatches, bool *yes, struct err *e);
 

@@ -1,5 +1,6 @@
-/* The hot path of --where: `event_type = "ORDER_DELIVERED" and order_value > 100` compares the bytes of fields with
- * constants, some nanoseconds each, and does not start the machine unless more is asked. */
+/* The hot path of --where: `event_type = "ORDER_DELIVERED" and order_value > 100` compares the
+ * bytes of fields with constants, some nanoseconds each, and does not start the machine unless more
+ * is asked. */
 #include "expr/filter.h"
 
 static bool as_filter(const struct expr *x, const struct insn *i, struct filter *out) {
@@ -23,7 +24,8 @@ static void add_filter(struct expr *x, struct filter f, int behind) {
     x->behind_filters = behind;
 }
 
-/* `f and g and ...` is f, OP_AND_JUMP, g, OP_AND, OP_AND_JUMP, ..., OP_AND, each jump leading behind its OP_AND. */
+/* `f and g and ...` is f, OP_AND_JUMP, g, OP_AND, OP_AND_JUMP, ..., OP_AND, each jump leading
+ * behind its OP_AND. */
 static bool is_conjunction(const struct expr *x) {
     int at = 1;
     while (at < x->n && x->code[at].op == OP_AND_JUMP) at = x->code[at].a;
@@ -40,7 +42,7 @@ void filters_find(struct expr *x) {
     }
 }
 
-/* Equal runs of n bytes? The short ones, nearly all, by loads that may overlap, without a call or a loop. */
+/* Equal runs of n bytes? The short ones, nearly all, by loads that may overlap. */
 static inline bool same_bytes(const char *a, const char *b, size_t n) {
     uint64_t x, y, u, v;
     uint32_t i, j, k, l;

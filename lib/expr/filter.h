@@ -15,8 +15,8 @@ struct filter {
 
 /* Finds the filters that a program which is a conjunction begins with; once it is complete. */
 void filters_find(struct expr *x);
-/* True: all hold, and true is what the machine has on the stack at x->behind_filters. False: one does not, nor does the
- * whole. Null: not known here; run all of the program. */
+/* True: all hold, and true is what the machine has on the stack at x->behind_filters. False: one
+ * does not, nor does the whole. Null: not known here; run all of the program. */
 enum value_kind filters_decide(const struct expr *x, const struct json_field *fields);
 
 #endif

@@ -1,4 +1,6 @@
-/* The functions. Each finds its arguments in args[0 .. i->a), none of them null, and leaves its result in args[0]. */
+/* The functions. Each finds its arguments in args[0 .. i->a), none of them null, and leaves its
+ * result in args[0]. */
+#include <limits.h>
 #include <strings.h>
 
 #include "expr/program.h"
@@ -112,7 +114,9 @@ static bool call_starts_with(
 static bool call_matches(struct expr *x, const struct insn *i, struct value *args, struct err *e) {
     if (!are_texts(args, 1)) return program_mismatch(x, args);
     regmatch_t range = {0, (regoff_t)args->text.n};
-    int r = regexec(&x->regexes[i->b], args->text.p, 1, &range, REG_STARTEND);
+    int r = args->text.n > INT_MAX
+                ? REG_ESPACE
+                : regexec(&x->regexes[i->b], args->text.p, 1, &range, REG_STARTEND);
     if (r != 0 && r != REG_NOMATCH)
         return err_set(
             e, EXIT_BAD_DATA, "too large for the regular expression: %s", QUOTED(args->text));
@@ -223,8 +227,8 @@ static bool call_hour(struct expr *x, const struct insn *i, struct value *args, 
     return true;
 }
 
-/* Up to an hour the begin is as far back as on the local clock, which has no gap inside an hour that
- * matters here; from a day on it is a local midnight. */
+/* Up to an hour the begin is as far back as on the local clock, which has no gap inside an hour
+ * that matters here; from a day on it is a local midnight. */
 static bool call_date_trunc(
     struct expr *x, const struct insn *i, struct value *args, struct err *e) {
     static const int64_t lengths[] = {SECOND_US, MINUTE_US, HOUR_US};

@@ -20,8 +20,8 @@ struct token {
     struct slice text;
 };
 
-/* The token at p, behind white space. A string that does not end comes as a symbol of its quote; '`' begins
- * a path and comes as a symbol too. */
+/* The token at p, behind white space. A string that does not end comes as a symbol of its quote;
+ * '`' begins a path and comes as a symbol too. */
 struct token lex(const char *p, const char *end);
 
 /* The same word in any case? */

@@ -1,5 +1,5 @@
-/* The grammar, from what binds least to what binds most; one function each. It writes the program on the way down
- * the text, so there is no tree. */
+/* The grammar, from what binds least to what binds most; one function each. It writes the program
+ * on the way down the text, so there is no tree. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,7 +218,7 @@ static bool take_constant(
         return fail(p, at, "a NUL in a regular expression");
     *b = x->n_regexes;
     x->regexes = mem_grow(x->regexes, (size_t)x->n_regexes + 1, sizeof *x->regexes);
-    int r = regcomp(&x->regexes[*b], v->text.p, REG_EXTENDED);
+    int r = regcomp(&x->regexes[*b], v->text.p, REG_EXTENDED | REG_NOSUB);
     if (r) {
         char why[128];
         regerror(r, NULL, why, sizeof why);
@@ -303,7 +303,8 @@ static bool is_reserved(const struct parser *p) {
     return false;
 }
 
-/* A word: what follows it tells a path (a.b, a[0]) and a function (a (...)) from a word of the language. */
+/* A word: what follows it tells a path (a.b, a[0]) and a function (a (...)) from a word of the
+ * language. */
 static bool parse_word(struct parser *p) {
     const char *behind = p->t.text.p + p->t.text.n;
     if (behind < p->end && (*behind == '.' || *behind == '[')) return parse_path(p);

@@ -1,11 +1,12 @@
 /* Inside lib/expr: the program that an expression is compiled into, and who does what.
  *
- * lex.c cuts the text into tokens; parse.c reads the grammar downward and writes the program as it goes, by way of
- * compile.c, which folds constants and puts the common comparisons of a field with a constant into one
- * instruction; filter.c decides the commonest of those alone; eval.c runs the rest, with arith.c and func.c.
+ * lex.c cuts the text into tokens; parse.c reads the grammar downward and writes the program as it
+ * goes, by way of compile.c, which folds constants and puts the common comparisons of a field with
+ * a constant into one instruction; filter.c decides the commonest of those alone; eval.c runs the
+ * rest, with arith.c and func.c.
  *
- * A program is for a stack machine. Jumps only go forward, so it ends after at most as many steps as it
- * has instructions, whatever the data. */
+ * A program is for a stack machine. Jumps only go forward, so it ends after at most as many steps
+ * as it has instructions, whatever the data. */
 #ifndef EV_EXPR_PROGRAM_H
 #define EV_EXPR_PROGRAM_H
 
@@ -72,8 +73,8 @@ struct expr {
     int behind_filters;       /* the instruction behind them */
     struct time_format times; /* of strings that stand for times; holds the zone */
 
-    /* Of the evaluation at hand. Strings that it makes lie in scratch, whose bytes never move: a full one is
-     * retired until the next evaluation. */
+    /* Of the evaluation at hand. Strings that it makes lie in scratch, whose bytes never move: a
+     * full one is retired until the next evaluation. */
     bool mismatch;
     struct buf scratch;
     struct buf *retired;
@@ -82,8 +83,8 @@ struct expr {
 
 /* ---- eval.c ---- */
 
-/* Runs code[at, n); the stack lies above `top`, has room, and the result comes where `top` + 1 or, behind filters, the
- * one value on it is: in stack[1]. */
+/* Runs code[at, n); the stack lies above `top`, has room, and the result comes where `top` + 1 or,
+ * behind filters, the one value on it is: in stack[1]. */
 bool program_run(struct expr *x, const struct insn *code, int at, int n,
     const struct expr_input *in, struct value *top, struct err *e);
 /* Empties scratch. */
@@ -119,7 +120,8 @@ struct function {
     /* Its `position`-th argument (from 1) is a constant that is dealt with by the parser. */
     enum constant_argument constant;
     int constant_position;
-    /* None of the arguments is null; the result replaces args[0]. NULL: the parser makes jumps of it. */
+    /* None of the arguments is null; the result replaces args[0]. NULL: the parser makes jumps of
+     * it. */
     bool (*call)(struct expr *x, const struct insn *i, struct value *args, struct err *e);
 };
 extern const struct function functions[];
@@ -130,8 +132,8 @@ int function_unit(struct slice name);
 
 /* ---- compile.c ---- */
 
-/* Writes a program. Instructions in front of `label` may be jumped over, so those behind it are not merged
- * with them. */
+/* Writes a program. Instructions in front of `label` may be jumped over, so those behind it are not
+ * merged with them. */
 struct writer {
     struct expr *x;
     int depth; /* of the stack here */
@@ -142,14 +144,17 @@ struct writer {
 int write_insn(struct writer *w, struct insn i, int effect);
 int write_const(struct writer *w, const struct value *v); /* copies a string */
 int write_text(struct writer *w, struct slice text);
-/* An instruction that makes one value of the `operands` values in front of it, folded if they are constant. */
+/* An instruction that makes one value of the `operands` values in front of it, folded if they are
+ * constant. */
 void write_folded(struct writer *w, struct insn i, int operands);
 void write_compare(struct writer *w, int how);
 /* The end of `x in (...)`, whose list began at instruction `start`. */
 void write_in_end(struct writer *w, int start, bool not );
-/* Makes the jump at `at` lead to here, and so the chain of jumps that its `a` links (-1 ends it). */
+/* Makes the jump at `at` lead to here, and so the chain of jumps that its `a` links (-1 ends
+ * it). */
 void write_target(struct writer *w, int at);
-/* Takes the constant back that is all of what was written from `start` on; NULL if that is something else. */
+/* Takes the constant back that is all of what was written from `start` on; NULL if that is
+ * something else. */
 const struct value *write_take_const(struct writer *w, int start);
 
 #endif

@@ -56,7 +56,8 @@ bool value_of_field(
     return true;
 }
 
-/* The forms that the total order, keys and output know: a time is its text, a duration its seconds. */
+/* The forms that the total order, keys and output know: a time is its text, a duration its
+ * seconds. */
 static struct decimal number_form(const struct value *v) {
     if (v->kind == VALUE_NUMBER) return v->number;
     return (struct decimal){.small = v->us, .scale = 6};
@@ -115,7 +116,8 @@ void value_write(struct buf *out, const struct value *v) {
 
 /* ---- keys ----
  *
- *     null 01 | false 02 | true 03 | number 04, decimal_key() | string 05, its bytes with 00 as 00 FF, 00 00
+ *     null 01 | false 02 | true 03 | number 04, decimal_key()
+ *     string 05, its bytes with 00 as 00 FF, 00 00
  *
  * 00 00 sorts below every byte that can follow, 00 FF included, so a prefix comes first. */
 
@@ -127,7 +129,8 @@ static inline void key_add_number(struct buf *key, const struct decimal *d) {
     key->n += 1 + decimal_key(d, p + 1);
 }
 
-/* memcpy(), which costs more than the rest of a key, without the call for the lengths that ids have. */
+/* memcpy(), which costs more than the rest of a key, without the call for the lengths that ids
+ * have. */
 static inline void copy_short(char *to, const char *from, size_t n) {
     if (n >= 8 && n <= 16) {
         memcpy(to, from, 8);
@@ -211,7 +214,8 @@ bool key_add_field(
     return true;
 }
 
-/* Reserves for all that is left of the key, so that reading the values of one key never moves scratch. */
+/* Reserves for all that is left of the key, so that reading the values of one key never moves
+ * scratch. */
 static void next_text(struct slice *key, struct buf *scratch, struct value *out) {
     char *to = buf_reserve(scratch, key->n);
     size_t n = 0, i = 1;

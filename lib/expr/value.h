@@ -16,9 +16,9 @@ enum value_kind {
     VALUE_TRUE,
     VALUE_NUMBER,
     VALUE_STRING,
-    VALUE_TIME, /* an instant, µs; as a key, in output and in the total order it is its RFC 3339 text */
-    VALUE_DURATION, /* µs; as a key, in output, in an aggregate it is a number of seconds */
-    VALUE_JSON, /* an object or array, its text: only `is null`, passing on and coalesce know it */
+    VALUE_TIME, /* an instant, µs; as a key, in output and in the total order its RFC 3339 text */
+    VALUE_DURATION, /* µs; as a key, in output and in an aggregate a number of seconds */
+    VALUE_JSON,     /* an object or array, its text: only `is null` and passing on know it */
 };
 
 struct value {
@@ -30,11 +30,14 @@ struct value {
     };
 };
 
-/* What kind a user calls it: "null", "true or false", "number", "string", "time", "duration", ... */
+/* What kind a user calls it: "null", "true or false", "number", "string", "time", "duration",
+ * ... */
 const char *value_kind_name(enum value_kind k);
 
-/* The value of a scanned field. Strings are borrowed from the text, or unescaped into scratch (appended;
- * the caller empties it per event). EXIT_BAD_DATA: a number of 10^38 or more, a lone surrogate escape. */
+/* The value of a scanned field. Strings are borrowed from the text, or unescaped into scratch
+ * (appended; the caller empties it per event; it may move when it grows, so reserve f->n bytes
+ * before where earlier strings lie in it). EXIT_BAD_DATA: a number of 10^38 or more, a lone
+ * surrogate escape. */
 bool value_of_field(
     const struct json_field *f, struct buf *scratch, struct value *out, struct err *e);
 
@@ -51,7 +54,8 @@ void value_write(struct buf *out, const struct value *v);
 bool key_add(struct buf *key, const struct value *v, struct err *e);
 /* The same straight from a scanned field, the hot path of --by. */
 bool key_add_field(struct buf *key, const struct json_field *f, struct buf *scratch, struct err *e);
-/* Reads the first value of *key and moves on. Strings are decoded into scratch (appended). */
+/* Reads the first value of *key and moves on. Strings are decoded into scratch (appended), which
+ * does not move between the values of one key. */
 void key_next(struct slice *key, struct buf *scratch, struct value *out);
 
 #endif

@@ -6,8 +6,8 @@
 #include "expr/expr.h"
 
 struct outcome {
-    char text
-        [1024]; /* the result as JSON, "!" and the message of an event that is bad, "?" of a wrong expression */
+    /* The result as JSON; "!" and why the event is bad; "?" and why the expression is wrong. */
+    char text[1024];
     bool mismatch;
 };
 

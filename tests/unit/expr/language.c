@@ -1,5 +1,6 @@
-/* The language by tables: an expression, an event, and the result as JSON ("!..." for an event that is bad input,
- * "?..." for an expression that is wrong). A "~" in front of a result says that it is a mismatch. */
+/* The language by tables: an expression, an event, and the result as JSON ("!..." for an event that
+ * is bad input, "?..." for an expression that is wrong). A "~" in front of a result says that it is
+ * a mismatch. */
 #include "harness.h"
 
 struct row {
