@@ -75,9 +75,9 @@ int main(int argc, char **argv) {
 
     struct event ev;
     while (stage_next(&st, &ev)) {
-        st.books.results++;
-        bool ok = sink->put(sink, &ev, &e) || err_at(&e, "%s", st.operands.items[0]);
-        stage_must(&st, ok, &e);
+        if (sink->put(sink, &ev, &e)) st.books.results++;
+        else if (e.code == EXIT_BAD_DATA) stage_reject(&st, &ev, "bad_value", NULL, NULL, &e);
+        else stage_fail(&st, &e);
     }
     stage_check(&st);
     stage_must(&st, sink->commit(sink, &e), &e);

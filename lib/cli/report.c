@@ -236,6 +236,7 @@ void report_start(struct stage *st) {
     catch (SIGHUP, on_stop);
     catch (SIGUSR1, on_usr1);
     catch (SIGALRM, on_tick);
+    catch (SIGXFSZ, SIG_IGN); /* a file at its limit is an error of the write, with a message */
     if (st->o.progress || (!st->o.quiet && isatty(STDERR_FILENO))) {
         struct itimerval second = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
         setitimer(ITIMER_REAL, &second, NULL);

@@ -12,8 +12,13 @@ struct file_sink {
 
 static bool file_put(struct sink *s, const struct event *ev, struct err *e) {
     struct file_sink *f = (struct file_sink *)s;
-    bool ok =
-        f->encoder->put(f->encoder, ev->text, &f->to->writer.out, e) && output_drain(f->to, e);
+    struct buf *out = &f->to->writer.out;
+    size_t before = out->n;
+    if (!f->encoder->put(f->encoder, ev->text, out, e)) {
+        out->n = before;
+        return false;
+    }
+    bool ok = output_drain(f->to, e);
     s->bytes = f->to->writer.bytes;
     return ok;
 }

@@ -129,9 +129,12 @@ static bool folder_put(struct sink *s, const struct event *ev, struct err *e) {
     if (f->partition && !partition_of(f->partition, ev, &f->path, e)) return false;
     struct part_file *p = find_file(f, buf_slice(&f->path));
     size_t before = p->out.n;
-    bool ok = p->encoder->put(p->encoder, ev->text, &p->out, e);
+    if (!p->encoder->put(p->encoder, ev->text, &p->out, e)) {
+        p->out.n = before;
+        return false;
+    }
+    bool ok = true;
     f->pending += p->out.n - before;
-    if (!ok) return false;
     if (p->out.n >= FOLDER_BLOCK) ok = write_file(f, p, e);
     else if (f->pending > PENDING_MAX) ok = write_pending(f, e);
     return ok || err_at(e, "%s", f->dest);

@@ -36,7 +36,8 @@ struct sink_options {
 
 struct sink {
     /* One event (an object's text; its fields where a folder's partition wants some). EXIT_IO and
-     * EXIT_NO_OUTPUT name the DEST; EXIT_BAD_DATA the field. */
+     * EXIT_NO_OUTPUT name the DEST; EXIT_BAD_DATA says what is
+     * wrong with the event, which is left out; the sink can go on. */
     bool (*put)(struct sink *s, const struct event *ev, struct err *e);
     /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO);
      * else nothing. */

@@ -70,6 +70,15 @@ static void suffix_and_format_choose(void) {
     CHECK(!sink_open("e2", &odd, &e) && e.code == EXIT_USAGE && !exists("e2"));
 }
 
+static void a_bad_event_is_left_out(void) {
+    struct sink *s = sink_open("l.csv", &plain, &e);
+    CHECK(put_text(s, "{\"a\":1}"));
+    CHECK(!put_text(s, "{\"a\":2,\"b\":3}") && e.code == EXIT_BAD_DATA);
+    CHECK(put_text(s, "{\"a\":4}") && s->commit(s, &e));
+    s->close(s);
+    CHECK(holds("l.csv", "a\r\n1\r\n4\r\n"));
+}
+
 static void one_writer_at_a_time(void) {
     struct sink *s = sink_open("f", &plain, &e);
     CHECK(refused("f", &plain, EXIT_NO_OUTPUT, "f: another writer has it"));
@@ -240,6 +249,7 @@ int main(void) {
     RUN(an_empty_file_exists);
     RUN(gzip_is_the_same_each_time);
     RUN(suffix_and_format_choose);
+    RUN(a_bad_event_is_left_out);
     RUN(one_writer_at_a_time);
     RUN(a_symbolic_link_stays);
     RUN(modes_are_kept);
