@@ -64,7 +64,7 @@ static bool read_time(struct stage *st, struct event *ev, struct err *e) {
         r = time_parse_number(&st->times, json_slice(f), &ev->time);
     } else if (f->kind == JSON_MISSING && st->time_is_window_end) {
         fail_without_time(st, ev);
-    } else {
+    } else if (f->kind <= JSON_NULL) {
         bad(st, "no_time", st->time_field, ev);
         return err_set(e, EXIT_BAD_DATA, "%s: the event time is %s", path, json_kind_name(f->kind));
     }
@@ -93,9 +93,12 @@ static bool has_required(struct stage *st, const struct event *ev, struct err *e
 static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
     struct slice inner;
     st->unwrapped.n = 0;
-    if (!envelope_unwrap(ev->text, &st->unwrapped, &inner, e)) return false;
-    if (!json_scan(st->scanner, inner, inner.p + inner.n, ev->fields, e))
+    if (!envelope_unwrap(ev->text, &st->unwrapped, &inner, e))
+        return bad(st, "not_envelope", -1, ev);
+    if (!json_scan(st->scanner, inner, inner.p + inner.n, ev->fields, e)) {
+        bad(st, "bad_json", -1, ev);
         return err_at(e, "the event in the envelope");
+    }
     ev->text = inner;
     return true;
 }
@@ -245,7 +248,7 @@ static void reject_decoded(struct stage *st, const struct event *ev, struct err 
         st->bad_code = NULL;
         stage_reject(st, ev, code, st->bad_field, &st->bad_value, e);
     } else {
-        reject(st, ev, (struct envelope){.code = "bad_json"}, e);
+        reject(st, ev, (struct envelope){.code = ev->bad_code}, e);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "source/inputs.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -150,6 +151,12 @@ static enum decoded take(struct input *i, struct event *ev, struct err *e) {
     return i->pending;
 }
 
+static enum decoded failed(const struct event *ev, struct err *e) {
+    if (ev->line) err_at(e, "%s:%" PRIu64, ev->source, ev->line);
+    else err_at(e, "%s", ev->source);
+    return DECODED_FAILED;
+}
+
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
     while (in->current) {
         enum decoded d = take(in->current, ev, e);
@@ -157,6 +164,7 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
             if (!finish_current(in, e)) return DECODED_FAILED;
             continue;
         }
+        if (d == DECODED_FAILED) return failed(ev, e);
         if (d != DECODED_EVENT) return d;
         if (!in->o.accept(in->o.ctx, ev, false, e)) return DECODED_BAD;
         ev->watermark = TIME_NONE;

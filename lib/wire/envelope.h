@@ -7,7 +7,7 @@
 
 struct envelope {
     const char *kind;    /* "late", "reject", "dup" */
-    const char *code;    /* enumerated in evutils(7): bad_json, bad_row, too_long, not_object, control, no_time, bad_time, missing_field, bad_value, late */
+    const char *code;    /* enumerated in evutils(7): bad_json, bad_row, too_long, not_object, control, not_envelope, no_time, bad_time, missing_field, bad_value, late */
     const char *message; /* NULL: none; so for all below */
     const char *tool;
     const char *field;

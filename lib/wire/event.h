@@ -24,11 +24,10 @@ struct event {
 /* The top-level name that control lines carry and no event may. */
 #define CONTROL_FIELD "@ev"
 
-/* The event as a value to walk over with json_next(); its text may begin with white space. */
+/* The event as a value to walk over with json_next(); white space may stand around it in the text. */
 static inline struct json_field event_object(const struct event *ev) {
-    const char *p = memchr(ev->text.p, '{', ev->text.n);
-    return (struct json_field){
-        .p = p, .n = (uint32_t)(ev->text.p + ev->text.n - p), .kind = JSON_OBJECT};
+    const char *p = memchr(ev->text.p, '{', ev->text.n), *last = memrchr(ev->text.p, '}', ev->text.n);
+    return (struct json_field){.p = p, .n = (uint32_t)(last + 1 - p), .kind = JSON_OBJECT};
 }
 
 #endif
