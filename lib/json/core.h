@@ -3,20 +3,19 @@
  *   enum { BLOCK = ... };                      bytes that a primitive reads, all of them
  *   size_t block_plain(const char *p)          bytes at p that are neither quote, backslash, control
  *                                              character nor over 0x7F; at most BLOCK
- *   size_t block_digits(const char *p)         bytes at p that are digits; at most BLOCK
- *   bool block_equal(p, literal, n)            is p[0, n) the literal? reads whole blocks of both
+ *   size_t block_digits(p, size_t *next)       bytes at p that are digits, and the next after those that is
+ *                                              none; both at most BLOCK
+ *   bool literal_equal(p, const struct shape *)  is its literal at p? LITERAL_MAX bytes are readable there
  *
  * Nothing reads at or behind `limit`: where less than SLACK bytes are left, single bytes are
  * looked at instead. */
 #include <string.h>
 
-#include "json/inner.h"
-
-/* What quick steps may read from where they stand: a string's first block and the byte behind it, or the digits of
- * a number, a point, its decimals, and a byte. */
-enum { SLACK = 2 * BLOCK + 8 };
+/* What a quick step may read from where it stands: a literal, a quote, a block, and the byte behind it. */
+enum { SLACK = LITERAL_MAX + BLOCK + 2 };
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 static inline bool is_plain(char c) { return (signed char)c >= 0x20 && c != '"' && c != '\\'; }
 
@@ -54,6 +53,17 @@ static const char *string_end(
     return NULL;
 }
 
+/* The same, quick where the string is short and plain. */
+static inline const char *short_string_end(
+    const char *p, const char *end, const char *limit, bool *escaped, const char **bad) {
+    *escaped = false;
+    if (LIKELY(limit - p > BLOCK)) {
+        const char *q = p + block_plain(p);
+        if (LIKELY(*q == '"' && q < end)) return q;
+    }
+    return string_end(p, end, limit, escaped, bad);
+}
+
 /* Behind the number at p; NULL: none, *bad is where a digit was expected. */
 static const char *number_end(const char *p, const char *end, const char **bad) {
     if (p < end && *p == '-') p++;
@@ -79,15 +89,11 @@ static const char *number_end(const char *p, const char *end, const char **bad) 
 /* The same for the usual: a few digits, perhaps a point and a few more. NULL: look closer. SLACK bytes
  * at p are readable. */
 static inline const char *quick_number(const char *p) {
-    size_t n = block_digits(p);
-    if (n == 0 || n == BLOCK || (*p == '0' && n > 1)) return NULL;
-    p += n;
-    if (*p == '.') {
-        n = block_digits(p + 1);
-        if (n == 0 || n == BLOCK) return NULL;
-        p += n + 1;
-    }
-    return (*p | 0x20) == 'e' ? NULL : p;
+    size_t n, whole = block_digits(p, &n);
+    if (whole == 0 || (*p == '0' && whole > 1)) return NULL;
+    if (p[whole] != '.') n = whole;
+    else if (n == whole + 1) return NULL;
+    return n >= BLOCK || (p[n] | 0x20) == 'e' ? NULL : p + n;
 }
 
 /* Behind the word at p, or NULL. */
@@ -112,6 +118,7 @@ static inline struct json_field field_of(const char *p, const char *end, enum js
 /* ---- any text ---- */
 
 static inline const char *past_space(const char *p, const char *end) {
+    if (p < end && LIKELY(*p > ' ')) return p;
     while (p < end && is_space(*p)) p++;
     return p;
 }
@@ -127,33 +134,32 @@ static bool scan_text(struct json_scanner *s, struct slice text, const char *lim
     bool in_object = false;
     struct want *in = NULL;        /* of the innermost container */
     struct want *want = s->wants;  /* of the value at p */
-    struct json_field field;
+    enum json_kind kind;
+    bool escaped = false;
 
 value:
-    switch (byte_at(p, end)) {
-    case '"':
-        field = field_of(p + 1, p + 1, JSON_STRING);
-        q = string_end(p + 1, end, limit, &field.escaped, &bad);
+    kind = kind_of(p < end ? *p : 0);
+    switch (kind) {
+    case JSON_STRING:
+        q = short_string_end(p + 1, end, limit, &escaped, &bad);
         if (!q) return scan_bad_string(e, text, bad);
-        field.n = (uint32_t)(q - field.p);
-        q++;
-        break;
-    case '{': case '[': goto open;
-    case 't': case 'f': case 'n':
-        q = name_end(p, end);
-        if (!q) return scan_expected(e, text, p, "a value");
-        field = field_of(p, q, kind_of(*p));
-        break;
-    case '-':
-    case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+        if (want && want->index >= 0) {
+            out[want->index] = field_of(p + 1, q, JSON_STRING);
+            out[want->index].escaped = escaped;
+        }
+        p = q + 1;
+        goto next;
+    case JSON_NUMBER:
         q = limit - p >= SLACK ? quick_number(p) : NULL;
         if (!q || q > end) q = number_end(p, end, &bad);
         if (!q) return scan_expected(e, text, bad, "a digit");
-        field = field_of(p, q, JSON_NUMBER);
         break;
-    default: return scan_expected(e, text, p, "a value");
+    case JSON_OBJECT: case JSON_ARRAY: goto open;
+    case JSON_MISSING: q = NULL; break;
+    default: q = name_end(p, end);
     }
-    if (want && want->index >= 0) out[want->index] = field;
+    if (!q) return scan_expected(e, text, p, "a value");
+    if (want && want->index >= 0) out[want->index] = field_of(p, q, kind);
     p = q;
 
 next:
@@ -186,8 +192,7 @@ open:
 
 key:
     if (byte_at(p, end) != '"') return scan_expected(e, text, p, "a key");
-    bool escaped = false;
-    q = string_end(p + 1, end, limit, &escaped, &bad);
+    q = short_string_end(p + 1, end, limit, &escaped, &bad);
     if (!q) return scan_bad_string(e, text, bad);
     want = in ? want_key(s, in, (struct slice){p + 1, (size_t)(q - p - 1)}, escaped, out) : NULL;
     p = past_space(q + 1, end);
@@ -206,35 +211,41 @@ close:
 
 /* ---- lines of a known shape ---- */
 
-static inline bool literal_at(const char *p, const char *end, const char *literal, size_t n) {
-    size_t left = (size_t)(end - p);
-    if (LIKELY(left >= n + BLOCK)) return block_equal(p, literal, n);
-    return left >= n && memcmp(p, literal, n) == 0;
-}
-
 /* Behind the scalar value at p, NULL where there is none. *field is set. */
-static inline const char *scalar_end(const char *p, const char *end, struct json_field *field) {
+static __attribute__((noinline)) const char *scalar_end(
+    const char *p, const char *end, struct json_field *field) {
     const char *q, *bad;
-    bool roomy = LIKELY(end - p >= SLACK);
-    if (roomy && LIKELY(*p == '"')) {
-        q = p + 1 + block_plain(p + 1);
-        if (LIKELY(*q == '"')) {
-            *field = field_of(p + 1, q, JSON_STRING);
-            return q + 1;
-        }
-    }
-    if (p < end && *p == '"') {
-        *field = field_of(p + 1, p + 1, JSON_STRING);
-        q = string_end(p + 1, end, end, &field->escaped, &bad);
+    if (p == end) return NULL;
+    if (*p == '"') {
+        bool escaped = false;
+        q = string_end(p + 1, end, end, &escaped, &bad);
         if (!q) return NULL;
-        field->n = (uint32_t)(q - field->p);
+        *field = field_of(p + 1, q, JSON_STRING);
+        field->escaped = escaped;
         return q + 1;
     }
-    q = roomy ? quick_number(p) : NULL;
-    if (!q) q = number_end(p, end, &bad);
-    if (!q && p < end) q = name_end(p, end);
+    q = number_end(p, end, &bad);
+    if (!q) q = name_end(p, end);
     if (q) *field = field_of(p, q, kind_of(*p));
     return q;
+}
+
+/* The same where SLACK bytes are readable, for the usual values. */
+static inline const char *quick_scalar(const char *p, const char *end, struct json_field *field) {
+    if (LIKELY(*p == '"')) {
+        const char *q = p + 1 + block_plain(p + 1);
+        if (UNLIKELY(*q != '"')) return scalar_end(p, end, field);
+        *field = field_of(p + 1, q, JSON_STRING);
+        return q + 1;
+    }
+    const char *q = quick_number(p);
+    if (UNLIKELY(!q)) return scalar_end(p, end, field);
+    *field = field_of(p, q, JSON_NUMBER);
+    return q;
+}
+
+static inline bool literal_at(const char *p, const char *end, const struct shape *shape) {
+    return end - p >= shape->literal_n && memcmp(p, shape->literal, shape->literal_n) == 0;
 }
 
 static void obey_marks(const struct mark *m, const char *p, struct json_field *out) {
@@ -254,27 +265,45 @@ static inline const char *newline_at(const char *p, const char *end) {
     return end - p >= 2 && p[0] == '\r' && p[1] == '\n' ? p + 1 : NULL;
 }
 
-static const char *scan_line(const struct shapes *t, const char *p, const char *end,
+/* Values of some fields are always as wide as the last time. Where one is, this returns the width that was
+ * expected, which is the same number, but the processor need not wait for it to go on: a line is otherwise one
+ * long chain of loads, each of which begins where the last one ended. A wrong guess costs as much as a right
+ * one saves, so fields that vary are not guessed. */
+static inline size_t likely_width(struct shape *shape, size_t width) {
+    size_t expected = shape->width;
+    if (width == expected) {
+        __asm__("" : "+r"(expected)); /* or the compiler would use the other one */
+        return expected;
+    }
+    if (UNLIKELY(expected)) shape->width = width < 256 && ++shape->misjudged < MAX_MISJUDGED ? (uint8_t)width : 0;
+    return width;
+}
+
+static const char *scan_line(struct shapes *t, const char *p, const char *end,
     struct json_field *out, size_t *text_n) {
     const char *begin = p;
+    struct json_field unwanted;
     for (uint32_t i = t->first; i != 0;) {
-        const struct shape *shape = &t->nodes[i];
+        struct shape *shape = &t->nodes[i];
+        bool roomy = LIKELY(end - p >= SLACK);
         i = shape->other;
-        if (!literal_at(p, end, t->literals.p + shape->literal, shape->literal_n)) continue;
+        if (roomy ? !literal_equal(p, shape) : !literal_at(p, end, shape)) continue;
         const char *q = p + shape->literal_n;
-        if (shape->next == 0) {
-            const char *newline = newline_at(q, end);
-            if (!newline) continue;
+        if (LIKELY(shape->kind == SHAPE_VALUE)) {
+            struct json_field *field = shape->want >= 0 ? &out[shape->want] : &unwanted;
+            const char *behind = roomy ? quick_scalar(q, end, field) : scalar_end(q, end, field);
+            if (!behind) continue;
+            q += likely_width(shape, (size_t)(behind - q));
+        } else {
             if (shape->marks) obey_marks(&t->marks[shape->marks], p, out);
-            *text_n = (size_t)(q - begin);
-            return newline;
+            if (shape->kind == SHAPE_END) {
+                const char *newline = newline_at(q, end);
+                if (!newline) continue;
+                *text_n = (size_t)(q - begin);
+                return newline;
+            }
         }
-        struct json_field field;
-        const char *behind = scalar_end(q, end, &field);
-        if (!behind) continue;
-        if (shape->marks) obey_marks(&t->marks[shape->marks], p, out);
-        if (shape->want >= 0) out[shape->want] = field;
-        p = behind;
+        p = q;
         i = shape->next;
     }
     return NULL;

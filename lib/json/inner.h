@@ -31,35 +31,44 @@ struct frame {
     long index;        /* of an array's current element */
 };
 
-/* The shapes of lines, as a tree: a node is a literal text (all between two scalar values: punctuation, keys,
- * white space) and then a value, or at a leaf the end of the line. What may follow a value is a chain
- * of alternatives. Lines that differ late share their beginning, so a mismatch never starts over. By JSON's grammar
- * a text can be cut into literals and values in one way only, so at most one alternative fits. */
+/* The shapes of lines, as a tree: a node is a literal text (punctuation, keys, white space) and then a scalar value,
+ * or the end of the line, or more literal text. What may follow is a chain of alternatives. Lines that
+ * differ late share their beginning, so a mismatch never starts over. By JSON's grammar a text can be cut into literals
+ * and values in one way only, so at most one alternative fits: no choice is ever taken back. */
+enum { LITERAL_MAX = 32 };
+enum shape_kind { SHAPE_VALUE, SHAPE_MORE, SHAPE_END };
+
 struct shape {
-    uint32_t literal;    /* position in shapes.literals */
-    uint16_t literal_n;
-    uint16_t marks;      /* position in shapes.marks, 0 is none */
-    int32_t want;        /* the value's index in `out`, or -1 */
-    uint32_t next;       /* the first node of what may follow; 0: a leaf */
+    char literal[LITERAL_MAX];
+    uint32_t next;       /* the first of what may follow */
     uint32_t other;      /* the next alternative to this node; 0 is none */
+    int32_t want;        /* the value's index in `out`, or -1 */
+    uint32_t marks;      /* not of SHAPE_VALUE; position in shapes.marks, 0 is none */
+    uint8_t kind;
+    uint8_t literal_n;   /* SHAPE_MORE: LITERAL_MAX, or less where it has marks; else less */
+    uint8_t width;       /* of the value, the last time; 0: do not guess */
+    uint8_t misjudged;
+    char unused[12];     /* a cache line each */
 };
 
-/* What else a literal means: a wanted object or array begins or ends in it, or (at a leaf) is missing in this shape. */
+enum { MAX_MISJUDGED = 128 };
+
+/* What else a literal means: a wanted object or array begins or ends in it, or (at the end of the line) is
+ * missing in this shape. */
 struct mark {
     enum { MARK_BEGIN, MARK_END, MARK_MISSING } what;
     bool last;       /* of its literal */
-    uint16_t at;     /* the byte of the literal */
+    uint8_t at;      /* the byte of the literal */
     int32_t want;
 };
 
 struct shapes {
     struct shape *nodes; /* from 1 */
     struct mark *marks;  /* from 1 */
-    struct buf literals; /* padded, so that a block may be loaded at any literal's last byte */
     uint32_t n, n_marks, nodes_cap, marks_cap;
     uint32_t first; /* the alternatives for a line's beginning */
     /* Whether trying pays is measured, see shapes.c. */
-    uint32_t tried, hit, learned;
+    uint32_t windows, tried, hit, learned;
     uint32_t rest;   /* lines that are not tried */
     unsigned failed; /* windows in a row that did not pay */
 };
@@ -68,7 +77,7 @@ struct engine {
     const char *name;
     bool (*text)(struct json_scanner *s, struct slice text, const char *limit,
         struct json_field *out, struct err *e);
-    const char *(*line)(const struct shapes *t, const char *p, const char *end,
+    const char *(*line)(struct shapes *t, const char *p, const char *end,
         struct json_field *out, size_t *text_n);
 };
 extern const struct engine json_engine_portable, json_engine_avx2;
@@ -90,8 +99,13 @@ struct json_scanner {
 
 /* The child of node for a key, met in this scan; NULL where nothing in it is wanted. If it was met before, its fields go
  * back to missing. key is as written. */
-struct want *want_key(
+struct want *want_key_slow(
     struct json_scanner *s, struct want *node, struct slice key, bool escaped, struct json_field *out);
+static inline struct want *want_key(
+    struct json_scanner *s, struct want *node, struct slice key, bool escaped, struct json_field *out) {
+    if (!escaped && !(node->key_lengths >> key.n % 64 & 1)) return NULL;
+    return want_key_slow(s, node, key, escaped, out);
+}
 struct want *want_index(struct json_scanner *s, const struct want *node, long index);
 
 /* Fills e and returns false. at is where it went wrong, expected what should be there. */
@@ -126,6 +140,20 @@ static inline size_t utf8_length(const char *text, size_t n) {
 static inline bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 static inline bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
 
+/* What kind of value begins so; JSON_MISSING: none. */
+static inline enum json_kind kind_of(char first) {
+    switch (first) {
+    case '"': return JSON_STRING;
+    case '{': return JSON_OBJECT;
+    case '[': return JSON_ARRAY;
+    case 't': return JSON_TRUE;
+    case 'f': return JSON_FALSE;
+    case 'n': return JSON_NULL;
+    default: return first == '-' || is_digit(first) ? JSON_NUMBER : JSON_MISSING;
+    }
+}
+
+
 /* ---- over text that was accepted ---- */
 
 /* From an opening quote to behind the closing one. */
@@ -143,18 +171,6 @@ static inline const char *past_string(const char *p, bool *escaped) {
 static inline const char *past_word(const char *p, const char *end) {
     while (p < end && *p != ',' && *p != ']' && *p != '}' && !is_space(*p)) p++;
     return p;
-}
-
-static inline enum json_kind kind_of(char first) {
-    switch (first) {
-    case '"': return JSON_STRING;
-    case '{': return JSON_OBJECT;
-    case '[': return JSON_ARRAY;
-    case 't': return JSON_TRUE;
-    case 'f': return JSON_FALSE;
-    case 'n': return JSON_NULL;
-    default: return JSON_NUMBER;
-    }
 }
 
 #endif

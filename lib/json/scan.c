@@ -82,14 +82,13 @@ static void forget_fields(const struct json_scanner *s, const struct want *w, st
     for (int i = w->child; i; i = s->wants[i].sibling) forget_fields(s, &s->wants[i], out);
 }
 
-struct want *want_key(
+struct want *want_key_slow(
     struct json_scanner *s, struct want *node, struct slice key, bool escaped, struct json_field *out) {
     if (escaped) {
         s->key.n = 0;
         if (!json_unescape(key, &s->key)) return NULL;
         key = buf_slice(&s->key);
     }
-    if (!(node->key_lengths >> key.n % 64 & 1)) return NULL;
     for (int i = node->child; i; i = s->wants[i].sibling) {
         struct want *w = &s->wants[i];
         if (!w->step.key.p || !slice_eq(w->step.key, key)) continue;

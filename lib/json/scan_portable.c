@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "json/inner.h"
+
 enum { BLOCK = 8 };
 
 #define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
@@ -33,15 +35,19 @@ static inline size_t block_plain(const char *p) {
     return first_byte(special & EACH_BYTE(0x80));
 }
 
-static inline size_t block_digits(const char *p) {
+static inline size_t block_digits(const char *p, size_t *next) {
     uint64_t x = load(p) ^ EACH_BYTE('0');
-    return first_byte((x | (x + EACH_BYTE(0x76))) & EACH_BYTE(0x80));
+    uint64_t others = (x | ((x & EACH_BYTE(0x7F)) + EACH_BYTE(0x76))) & EACH_BYTE(0x80);
+    *next = first_byte(others & (others - 1));
+    return first_byte(others);
 }
 
-static inline bool block_equal(const char *p, const char *literal, size_t n) {
-    for (; n > BLOCK; n -= BLOCK, p += BLOCK, literal += BLOCK)
+static inline bool literal_equal(const char *p, const struct shape *shape) {
+    const char *literal = shape->literal;
+    size_t n = shape->literal_n;
+    for (; n >= BLOCK; n -= BLOCK, p += BLOCK, literal += BLOCK)
         if (load(p) != load(literal)) return false;
-    return ((load(p) ^ load(literal)) << (64 - 8 * n)) == 0;
+    return n == 0 || ((load(p) ^ load(literal)) & ((UINT64_C(1) << 8 * n) - 1)) == 0;
 }
 
 #include "json/core.h"

@@ -109,7 +109,7 @@ static bool compare(struct trio *t, const char *line, size_t n, size_t after) {
     CHECK(scan_either(t->warm_portable, p, p + total, text, got, &hit_portable) == accepted);
     CHECK(!accepted || same(expected, got));
     CHECK(hit == hit_portable);
-    if (!check_ok) fprintf(stderr, "line: %.*s\n", (int)text.n, text.p);
+    if (!check_ok) fprintf(stderr, "line: %.*s\n", text.n > 300 ? 300 : (int)text.n, text.p);
     free(p);
     return hit;
 }
@@ -178,7 +178,7 @@ static void test_too_large(void) {
     struct trio t = {scanner("portable"), scanner("avx2"), scanner("portable")};
     struct buf line = {0};
     buf_adds(&line, "{\"a\":[0");
-    for (int i = 0; i < 300; i++) buf_adds(&line, ",1");
+    for (int i = 0; i < 1100; i++) buf_adds(&line, ",1");
     buf_adds(&line, "]}");
     for (int i = 0; i < 3; i++) CHECK(!compare(&t, line.p, line.n, 0));
     line.n = 0;
