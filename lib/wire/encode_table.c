@@ -52,7 +52,7 @@ static void widen(struct column *c, struct slice text) {
 }
 
 static void pad(struct buf *out, size_t n) {
-    memset(buf_reserve(out, n), ' ', n);
+    if (n) memset(buf_reserve(out, n), ' ', n);
     out->n += n;
 }
 
