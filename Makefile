@@ -109,11 +109,11 @@ demo: all gen
 	@B=$(abspath $B) tests/gen/demo
 
 # What `make` and `make check` need, from the distribution.
-DEPS = gcc libc6-dev libcsv-dev libjansson-dev zlib1g-dev libcurl4-gnutls-dev libxxhash-dev
+DEPS = gcc libc6-dev libcsv-dev libjansson-dev zlib1g-dev libxxhash-dev
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 deps:
 	@if ! command -v apt-get >/dev/null; then \
-	    echo "Install a C compiler and the development files of libcsv, jansson, zlib, libcurl and xxhash"; \
+	    echo "Install a C compiler and the development files of libcsv, jansson, zlib and xxhash"; \
 	elif ! dpkg -s $(DEPS) >/dev/null 2>&1; then \
 	    $(SUDO) apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(DEPS); fi
@@ -163,4 +163,9 @@ bench-deps:
 	@test -d $B/bench-peers/duckdb-$(DUCKDB).dist-info || \
 	    python3 -m pip install --quiet --target $B/bench-peers duckdb==$(DUCKDB)
 
-.PHONY: gen bench bench-deps
+# evwindow against an independent computation, which is checked first.
+oracle: all gen
+	tests/oracle/check
+	tests/oracle/agree --build $B
+
+.PHONY: gen bench bench-deps oracle
