@@ -52,13 +52,14 @@ static bool parse_quoted(struct parser *ps) {
         buf_addc(&name, *ps->p);
     }
     buf_free(&name);
-    return fail(ps, open, "a ` without its end");
+    return fail(ps, open, "a backquote without its end");
 }
 
 static bool parse_name(struct parser *ps) {
     const char *at = ps->p;
     if (at < ps->end && *at == '`') return parse_quoted(ps);
-    if (at == ps->end || !is_name_start(*at)) return fail(ps, at, "expected a name (others than plain names need `...`)");
+    if (at == ps->end || !is_name_start(*at))
+        return fail(ps, at, "expected a name; one that is not plain stands in `backquotes`");
     while (ps->p < ps->end && is_name(*ps->p, ps->dashes)) ps->p++;
     struct buf name = {0};
     buf_add(&name, at, (size_t)(ps->p - at));

@@ -173,6 +173,23 @@ static void test_drift(void) {
     json_scanner_free(t.warm_portable);
 }
 
+/* Values of every width, for long enough that guesses are given up and tried again. */
+static void test_widths(void) {
+    struct trio t = {scanner("portable"), scanner("avx2"), scanner("portable")};
+    char value[601], line[1024];
+    memset(value, '7', sizeof value);
+    state = 5;
+    for (int i = 0; i < 5000 && check_ok; i++) {
+        int text = (int)random_below(600), digits = 1 + (int)random_below(40);
+        int n = snprintf(line, sizeof line, "{\"city_id\":\"%.*s\",\"n\":%.*s,\"a\":%d}", text, value, digits,
+            value, i);
+        CHECK(compare(&t, line, (size_t)n, 0) == (i > 0));
+    }
+    json_scanner_free(t.plain);
+    json_scanner_free(t.warm);
+    json_scanner_free(t.warm_portable);
+}
+
 /* More than a shape may have: still the general path's answer, only never a match. */
 static void test_too_large(void) {
     struct trio t = {scanner("portable"), scanner("avx2"), scanner("portable")};
@@ -195,6 +212,7 @@ static void test_too_large(void) {
 int main(void) {
     RUN(test_damaged_lines);
     RUN(test_ends);
+    RUN(test_widths);
     RUN(test_drift);
     RUN(test_too_large);
     return check_done();
