@@ -94,23 +94,25 @@ static enum tail tail_of_limbs(const uint64_t rest[6], const uint64_t b[6]) {
     return c > 0 ? TAIL_HIGH : c == 0 ? TAIL_HALF : limbs_zero(rest, 6) ? TAIL_ZERO : TAIL_LOW;
 }
 
-/* A quotient of 17 to 19 digits by one division: the dividend gets as many zeros as that needs. */
-static struct scaled divide_small(const struct decimal *a, const struct decimal *b) {
-    u128 x = magnitude(a->small);
-    uint64_t y = (uint64_t)magnitude(b->small);
-    int zeros = 17 - digit_count((uint64_t)x) + digit_count(y);
+/* By one division, with as many zeros behind the dividend as give 17 to 19 digits. */
+struct scaled scaled_quotient(uint64_t a, uint64_t b, int exponent) {
+    u128 x = a;
+    int zeros = 17 - digit_count(a) + digit_count(b);
     if (zeros < 0) zeros = 0;
     if (zeros > CHUNK_DIGITS) x *= pow10_u64[zeros - CHUNK_DIGITS], x *= CHUNK;
     else x *= pow10_u64[zeros];
-    uint64_t v = (uint64_t)(x / y), rest = (uint64_t)(x - (u128)v * y);
-    return round17(v, b->scale - a->scale - zeros, tail_of(rest, y, TAIL_ZERO));
+    uint64_t v = (uint64_t)(x / b), rest = (uint64_t)(x - (u128)v * b);
+    return round17(v, exponent - zeros, tail_of(rest, b, TAIL_ZERO));
 }
 
 bool decimal_div(const struct decimal *a, const struct decimal *b, struct decimal *out) {
     if (decimal_is_zero(b)) return false;
     if (decimal_is_zero(a)) return decimal_set_small(out, 0, 0);
-    if (!a->wide && !b->wide)
-        return scaled_to_decimal((a->small < 0) != (b->small < 0), divide_small(a, b), out);
+    if (!a->wide && !b->wide) {
+        uint64_t x = (uint64_t)magnitude(a->small), y = (uint64_t)magnitude(b->small);
+        return scaled_to_decimal(
+            (a->small < 0) != (b->small < 0), scaled_quotient(x, y, b->scale - a->scale), out);
+    }
     uint64_t x[6] = {0}, y[6] = {0}, rest[6];
     bool negative = units_of_both(a, b, x, y);
     limbs_mul_pow10(x, 6, DECIMAL_MAX_SCALE);

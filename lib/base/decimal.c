@@ -198,6 +198,8 @@ bool decimal_to_int64(const struct decimal *a, int64_t *out) {
 
 /* ---- writing ---- */
 
+#define EIGHT UINT64_C(100000000)
+
 /* The eight digits of v, zeros in front, all at once: split into fours, pairs, digits. The factors
  * divide by 100 and 10. */
 static void put_eight(char *p, uint64_t v) {
@@ -212,11 +214,10 @@ static void put_eight(char *p, uint64_t v) {
 
 /* The 19 digits of v, zeros in front. */
 static void put_chunk(char *p, uint64_t v) {
-    const uint64_t eight = 100000000;
-    uint64_t high = v / eight, top = high / eight;
+    uint64_t high = v / EIGHT, top = high / EIGHT;
     for (int i = 2; i >= 0; i--, top /= 10) p[i] = (char)('0' + top % 10);
-    put_eight(p + 3, high % eight);
-    put_eight(p + 11, v % eight);
+    put_eight(p + 3, high % EIGHT);
+    put_eight(p + 11, v % EIGHT);
 }
 
 /* Digits of an integer and digits of its fraction; the fraction's zeros at the end are left out. */
@@ -244,9 +245,14 @@ void scaled_write(struct buf *out, bool negative, struct scaled s) {
         buf_addc(out, '0');
         return;
     }
+    for (; s.exponent <= -8 && v % EIGHT == 0; s.exponent += 8) v /= EIGHT;
     for (; s.exponent < 0 && v % 10 == 0; s.exponent++) v /= 10;
     for (; s.exponent > 0; s.exponent--) *--p = '0';
     if (s.exponent < 0) {
+        for (; s.exponent <= -8; s.exponent += 8) {
+            put_eight(p -= 8, v % EIGHT);
+            v /= EIGHT;
+        }
         for (; s.exponent < 0; s.exponent++) {
             *--p = (char)('0' + v % 10);
             v /= 10;

@@ -93,8 +93,7 @@ void sum_merge(struct sum *s, const struct sum *other);
 bool sum_is_zero(const struct sum *s);
 /* Exact, canonical. At most 140 bytes. */
 void sum_write(struct buf *out, const struct sum *s);
-/* s / count rounded once half to even to 17 significant digits, at most 38 decimals; count > 0.
- * (Where a sum fits a small decimal, decimal_div() rounds the same way in half the time.) */
+/* s / count rounded once half to even to 17 significant digits, at most 38 decimals; count > 0. */
 void sum_write_quotient(struct buf *out, const struct sum *s, uint64_t count);
 
 #endif

@@ -140,6 +140,8 @@ struct scaled {
 struct scaled round17(uint64_t v, int exponent, enum tail tail);
 /* The same of a, in units of 10^-38; a is consumed. */
 struct scaled limbs_round17(uint64_t *a, int n, enum tail tail);
+/* a / b * 10^exponent rounded so; b is not 0. */
+struct scaled scaled_quotient(uint64_t a, uint64_t b, int exponent);
 
 bool scaled_to_decimal(bool negative, struct scaled s, struct decimal *out);
 void scaled_write(struct buf *out, bool negative, struct scaled s);
