@@ -88,7 +88,7 @@ int main(int argc, char **argv) {
     int64_t until = parse_bound(&st, o.until, "--until", INT64_MAX);
     st.needs_time = st.needs_time || st.o.time;
     struct projection *fields = o.fields ? projection_new(&st, o.fields) : NULL;
-    if (st.o.explain) return explain(&st, since, until), stage_explained();
+    if (st.o.explain) return explain(&st, since, until), stage_explained(&st);
 
     stage_open(&st, st.operands);
     if (o.describe) return describe(&st);

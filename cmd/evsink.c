@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
             st.operands.n);
         stage_fail(&st, &e);
     }
-    if (st.o.explain) return explain(&st), stage_explained();
+    if (st.o.explain) return explain(&st), stage_explained(&st);
     o.scanner = st.scanner;
     o.zone = st.zone;
     sink = sink_open(st.operands.items[0], &o, &e);

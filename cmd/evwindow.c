@@ -46,8 +46,7 @@ static const struct tool tool = {
     .name = "evwindow",
     .summary = "group events by windows of event time and by keys",
     .synopsis = "--every D [options] [AGG ...]",
-    .example = "evwindow -i orders.ndjson --time event_ts --every 15m --by city_id n=count "
-               "'avg(order_value)'",
+    .example = "evwindow -i orders.ndjson --time event_ts --every 15m --by city_id n=count",
     .groups = groups,
     .n_groups = 5,
 };
@@ -281,7 +280,7 @@ int main(int argc, char **argv) {
     parse_windows();
     parse_versions();
     parse_query();
-    if (st.o.explain) return explain(), stage_explained();
+    if (st.o.explain) return explain(), stage_explained(&st);
     prepare();
     st.late_dest = o.late;
     st.batch = emit_due;
@@ -292,7 +291,9 @@ int main(int argc, char **argv) {
     struct buf key = {0};
     struct aggregate_input *in = mem_zero(query.n_aggs, sizeof *in);
     while (stage_next(&st, &ev)) {
+        /* Values of several columns lie in scratch at once: it must not move between them. */
         st.scratch.n = 0;
+        buf_reserve(&st.scratch, ev.text.n * (query.n_aggs + 1));
         if (make_inputs(&ev, in) && make_key(&ev, &key)) add(&ev, buf_slice(&key), in);
     }
     stage_check(&st);

@@ -83,19 +83,17 @@ static void answer_hidden(const struct tool *t, int argc, char **argv) {
 static void act(struct stage *st, const char *action) {
     if (strcmp(action, "help") == 0) options_help(st->tool, stdout);
     else version_print(st->tool, stdout);
-    struct err e;
-    if (fflush(stdout) == 0) exit(EXIT_DONE);
-    err_set(&e, EXIT_IO, "standard output: cannot write");
-    stage_fail(st, &e);
+    exit(stage_explained(st));
 }
 
 /* ---- start ---- */
 
-/* A descriptor 0, 1 or 2 that is closed would be given to the next file that is opened. */
+/* A descriptor 0, 1 or 2 that is closed would be given to the next file that is opened.
+ * O_PATH: to read or to write it stays an error. */
 static void hold_standard_descriptors(void) {
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0)
-            (void)!open("/dev/null", fd == 0 ? O_RDONLY : O_RDONLY | O_PATH);
+            (void)!open("/dev/null", O_RDONLY | O_PATH);
 }
 
 /* Without an argument at a terminal nobody feeds the tool: say how it is used. */

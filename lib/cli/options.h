@@ -16,7 +16,7 @@ enum option_kind {
     OPTION_COUNT,    /* int64_t >= 0 */
     OPTION_DURATION, /* int64_t µs */
     OPTION_SIZE,     /* int64_t bytes */
-    OPTION_ACTION,   /* --help, --version and the like: `to` is NULL, parsing stops and reports the option's name */
+    OPTION_ACTION, /* --help, --version and the like: `to` is NULL, parsing stops and reports the option's name */
 };
 
 struct texts {
@@ -28,13 +28,13 @@ struct texts {
 enum option_hint { HINT_NONE, HINT_FILE, HINT_WORDS };
 
 struct option {
-    const char *name;  /* "lateness", without dashes */
-    char letter;       /* 'f' for -f, or 0 */
+    const char *name; /* "lateness", without dashes */
+    char letter;      /* 'f' for -f, or 0 */
     enum option_kind kind;
-    const char *arg;   /* "D", "FIELD", "DEST"; NULL for flags */
-    const char *help;  /* one line, lower case, no full stop, at most 60 characters */
-    void *to;          /* where the value goes, by kind; defaults stand there before */
-    bool *given;       /* set to true when the option was given; or NULL */
+    const char *arg;  /* "D", "FIELD", "DEST"; NULL for flags */
+    const char *help; /* one line, lower case, no full stop, at most 60 characters */
+    void *to;         /* where the value goes, by kind; defaults stand there before */
+    bool *given;      /* set to true when the option was given; or NULL */
     enum option_hint hint;
     const char *words; /* HINT_WORDS: "ndjson csv tsv table" ; any other value is refused */
 };
@@ -57,7 +57,8 @@ struct tool {
 /* Parses argv[1..]: --name value, --name=value, -x value, -xvalue, grouped flags, -- ends options, operands may stand anywhere and
  * are left in *operands. A unique prefix of a name is not accepted. EXIT_USAGE: unknown option naming the nearest, a missing or bad value with the
  * option's name and an example. *action is the name of the OPTION_ACTION that was met, or NULL. */
-bool options_parse(const struct tool *t, int argc, char **argv, struct texts *operands, const char **action, struct err *e);
+bool options_parse(const struct tool *t, int argc, char **argv, struct texts *operands,
+    const char **action, struct err *e);
 
 /* At most 24 lines of 80 columns where it can: synopsis, options in groups, the example. */
 void options_help(const struct tool *t, FILE *to);

@@ -201,7 +201,7 @@ static void report(struct stage *st) {
 
 /* ---- the hooks ---- */
 
-static void look_at_flags(void) {
+void report_check(void) {
     if (stop_signal) stop(running);
     if (books_wanted) {
         books_wanted = 0;
@@ -219,7 +219,7 @@ static void note_next_file(struct stage *st) {
 
 static void before_read(void) {
     struct err e;
-    look_at_flags();
+    report_check();
     if (running->o.verbose) note_next_file(running);
     if (running->batch) running->batch(running);
     if (running->writes_out && running->out.waits)
@@ -230,7 +230,7 @@ void report_start(struct stage *st) {
     running = st;
     st->started_us = st->drawn_us = now_us();
     mem_set_oom(out_of_memory);
-    io_hooks = (struct io_hooks){.interrupted = look_at_flags, .before_read = before_read};
+    io_hooks = (struct io_hooks){.interrupted = report_check, .before_read = before_read};
     catch (SIGINT, on_stop);
     catch (SIGTERM, on_stop);
     catch (SIGHUP, on_stop);

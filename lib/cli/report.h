@@ -6,6 +6,8 @@
 
 /* Installs the signal handlers and the hooks of base/io.h for this stage; there is one in a process. */
 void report_start(struct stage *st);
+/* Does what signals have asked for since the last time: ends the process, prints the books, draws progress. */
+void report_check(void);
 /* Clears the progress line. */
 void report_clear(void);
 /* The books on standard error. */

@@ -287,6 +287,8 @@ bool stage_next(struct stage *st, struct event *ev) {
 void stage_check(struct stage *st) {
     struct err e;
     const struct books *b = &st->books;
+    /* A signal that ended the input as well must not let it look complete. */
+    report_check();
     if ((double)b->rejected > st->reject_share * (double)b->in) {
         err_set(&e, EXIT_BAD_DATA,
             "%" PRIu64 " of %" PRIu64 " events are bad input (--max-reject %s); they are in %s",
@@ -364,7 +366,12 @@ void stage_explain(const struct stage *st) {
     printf("encoding: text, one JSON object a line\n");
 }
 
-int stage_explained(void) { return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_DONE : EXIT_IO; }
+int stage_explained(struct stage *st) {
+    struct err e;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+    err_set(&e, EXIT_IO, "standard output: cannot write");
+    stage_fail(st, &e);
+}
 
 /* ---- end ---- */
 

@@ -115,7 +115,7 @@ void stage_check(struct stage *st);
 
 /* --explain: what all stages say, on standard output, which stage_explained() then checks; the exit code. */
 void stage_explain(const struct stage *st);
-int stage_explained(void);
+int stage_explained(struct stage *st);
 
 /* Prints `tool: text`, writes the abort line, and exits with e->code. */
 _Noreturn void stage_fail(struct stage *st, const struct err *e);
