@@ -133,12 +133,23 @@ void keys_forget_idle(struct keys *k) {
     if (many_idle(k)) rebuild(k);
 }
 
-static uint32_t find(const struct keys *k, struct slice bytes, uint64_t hash) {
+/* memcmp() of a few bytes costs more than all else in a probe. */
+static inline bool same_bytes(const char *a, const char *b, size_t n) {
+    uint64_t x[2], y[2];
+    if (n < sizeof *x || n > sizeof x) return !n || memcmp(a, b, n) == 0;
+    memcpy(&x[0], a, sizeof *x), memcpy(&x[1], a + n - sizeof *x, sizeof *x);
+    memcpy(&y[0], b, sizeof *y), memcpy(&y[1], b + n - sizeof *y, sizeof *y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+static inline uint32_t find(const struct keys *k, struct slice bytes, uint64_t hash) {
     if (!k->capacity) return 0;
     for (size_t slot = home_of(k, hash); k->slots[slot]; slot = after(k, slot)) {
         uint64_t v = k->slots[slot];
         if (v >> 32 != hash >> 32) continue;
-        if (slice_eq(keys_bytes(keys_at(k, (uint32_t)v)), bytes)) return (uint32_t)v;
+        const struct key *key = keys_at(k, (uint32_t)v);
+        if (key->n == bytes.n && same_bytes(keys_bytes(key).p, bytes.p, bytes.n))
+            return (uint32_t)v;
     }
     return 0;
 }

@@ -99,6 +99,8 @@ struct windows *windows_new(
     else w->spec.allowed_lateness = 0;
     w->corrections.last = -1;
     w->due = TIME_END;
+    w->panes_cap = 8;
+    w->panes = mem_grow(NULL, w->panes_cap, sizeof *w->panes);
     w->scratch = mem_zero(w->layout + 1, 1);
     keys_init(&w->keys, hash_seed);
     return w;
@@ -146,7 +148,7 @@ static void pane_insert(struct windows *w, struct pane *p) {
         memmove(w->panes, w->panes + w->first_pane, w->n_panes * sizeof *w->panes);
         w->first_pane = 0;
         if (w->n_panes >= w->panes_cap / 2) {
-            w->panes_cap = w->panes_cap ? 2 * w->panes_cap : 8;
+            w->panes_cap *= 2;
             w->panes = mem_grow(w->panes, w->panes_cap, sizeof *w->panes);
         }
     }
@@ -378,7 +380,7 @@ static void gather(struct windows *w, struct firing *f) {
 }
 
 /* Rows come by walking the dictionary's order, or, where the window holds but a few of its keys, by sorting those. */
-enum { WALK_AT_MOST = 16 };
+enum { WALK_AT_MOST = 16, AHEAD = 8 };
 
 static void sort_groups(struct windows *w, struct firing *f) {
     uint32_t n = f->groups->n;
@@ -402,6 +404,8 @@ static bool next_group(struct windows *w, uint32_t *key, uint32_t *group) {
         return true;
     }
     while (f->at < w->keys.n) {
+        if (f->at + AHEAD < w->keys.n)
+            __builtin_prefetch(keys_at(&w->keys, w->keys.order[f->at + AHEAD]));
         *key = w->keys.order[f->at++];
         const struct key *k = keys_at(&w->keys, *key);
         if (k->holders == 0) continue;
