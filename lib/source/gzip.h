@@ -11,8 +11,8 @@ struct gunzip;
 struct gunzip *gunzip_new(gunzip_input *input, void *from);
 void gunzip_free(struct gunzip *z);
 
-/* As bytes.read. EXIT_IO when the data is damaged, ends early, or has something other than zeros behind it; what
- * was good before that is handed out first. */
+/* As bytes.read. EXIT_IO when the data is damaged, ends early, or has something other than
+ * zeros behind it; what was good before that is handed out first. */
 bool gunzip_read(struct gunzip *z, void *to, size_t room, size_t *got, struct err *e);
 
 #endif

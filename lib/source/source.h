@@ -5,11 +5,12 @@
 #include "base/err.h"
 #include "wire/decoder.h"
 
-/* Opens one file, or standard input for "-". A gzip (by its first bytes, whatever the name; several members too) is
- * inflated. EXIT_NO_INPUT when it cannot be opened or is a directory. */
+/* Opens one file, or standard input for "-". A gzip (by its first bytes, whatever the name;
+ * several members too) is inflated. EXIT_NO_INPUT when it cannot be opened or is a directory. */
 struct bytes *source_open(const char *path, struct err *e);
 
-/* Bytes of the file as stored that were read so far, and its size (0 where it is not a regular file), for progress. */
+/* Bytes of the file as stored that were read so far, and its size (0 where it is not a regular
+ * file), for progress. */
 void source_position(const struct bytes *b, uint64_t *at, uint64_t *size);
 
 struct source_list {
@@ -17,9 +18,10 @@ struct source_list {
     size_t n;
 };
 
-/* Expands globs and folders (all regular files in it and below it, by name in byte order; names with '.' or '_' in front are skipped),
- * and checks that each can be read, before anything is. EXIT_NO_INPUT naming the one that cannot (all that are missing are tried; the first is named),
- * a glob without a match too. A source given twice is read twice. */
+/* Expands globs and folders (all regular files in it and below it, by name in byte order; names
+ * with '.' or '_' in front are skipped), and checks that each can be read, before anything is.
+ * EXIT_NO_INPUT naming the one that cannot (all that are missing are tried; the first is
+ * named), a glob without a match too. A source given twice is read twice. */
 bool source_expand(const char *const *sources, size_t n, struct source_list *out, struct err *e);
 void source_list_free(struct source_list *l);
 /* Can it be opened a second time and read again from the start? */

@@ -1,10 +1,11 @@
 /* CSV and TSV: a row is an event, an object with the columns as its keys, in their order.
  *
- * Quoting is RFC 4180's, for TSV as well; blanks belong to the fields. A quote inside an unquoted field stands for
- * itself (37.8"N); anything but a delimiter behind a closing quote is bad input. Each value is typed by itself:
- * digits with an optional - and decimals, without leading zeros or exponent, are a number and keep their digits;
- * true and false; nothing, quoted or not, is null; else text. --types fixes a column: text is never a number, num
- * takes any number that JSON knows, bool true and false; nothing is null there too. */
+ * Quoting is RFC 4180's, for TSV as well; blanks belong to the fields. A quote inside an
+ * unquoted field stands for itself (37.8"N); anything but a delimiter behind a closing quote is
+ * bad input. Each value is typed by itself: digits with an optional - and decimals, without
+ * leading zeros or exponent, are a number and keep their digits; true and false; nothing,
+ * quoted or not, is null; else text. --types fixes a column: text is never a number, num takes
+ * any number that JSON knows, bool true and false; nothing is null there too. */
 #include <csv.h>
 #include <stdlib.h>
 
@@ -180,7 +181,8 @@ static bool drop_line(struct csv *c, struct err *e) {
     }
 }
 
-/* A row over the limit: its one line is dropped; of several, which are inside of quotes, those that were seen. */
+/* A row over the limit: its one line is dropped; of several, which are inside of quotes, those
+ * that were seen. */
 static enum decoded too_long(struct csv *c, struct event *ev, struct err *e) {
     c->shown.n = 0;
     buf_add_slice(&c->shown, reader_shown(&c->in));

@@ -22,13 +22,13 @@ struct csv_columns {
 void csv_columns_add(struct csv_columns *c, struct slice name);
 /* Adds the comma-separated names of --header. */
 void csv_columns_split(struct csv_columns *c, const char *header);
-/* Are the names usable, and does `types` (or NULL) name columns? Sets types and prefixes. EXIT_BAD_DATA, naming the
- * column. */
+/* Are the names usable, and does `types` (or NULL) name columns? Sets types and prefixes.
+ * EXIT_BAD_DATA, naming the column. */
 bool csv_columns_ready(struct csv_columns *c, const char *types, struct err *e);
 void csv_columns_free(struct csv_columns *c);
 
-/* Takes `name:type` from the front of *types; false at its end, or when it is wrong: then *e is EXIT_USAGE and
- * *types not at its end. */
+/* Takes `name:type` from the front of *types; false at its end, or when it is wrong: then *e is
+ * EXIT_USAGE and *types not at its end. */
 bool csv_types_next(const char **types, struct slice *name, enum csv_type *type, struct err *e);
 
 #endif

@@ -15,9 +15,9 @@ struct bytes {
 enum format { FORMAT_AUTO, FORMAT_LINES, FORMAT_CSV, FORMAT_TSV, FORMAT_DOCUMENTS };
 
 struct decode_options {
-    size_t max_line;     /* bytes of a line, a row or a document; 0 is the default of 16 MiB */
-    const char *header;  /* CSV: comma-separated field names where the file has no header row, or NULL */
-    const char *types;   /* CSV: 'InvoiceNo:text,price:num' (text num bool), or NULL */
+    size_t max_line;    /* bytes of a line, a row or a document; 0 is the default of 16 MiB */
+    const char *header; /* CSV: comma-separated names where the file has no header row, or NULL */
+    const char *types;  /* CSV: 'InvoiceNo:text,price:num' (text num bool), or NULL */
 };
 enum { MAX_LINE_DEFAULT = 16 << 20 };
 
@@ -26,11 +26,11 @@ bool decode_options_check(const struct decode_options *o, struct err *e);
 
 enum decoded {
     DECODED_EVENT,
-    DECODED_BAD,    /* this line is no event: ev->text holds its bytes (at most 64 KiB of one that is too long),
-                       *e and ev->bad_code say why, the next call goes on behind it */
-    DECODED_ABORT,  /* an abort line: the writer upstream failed; *e is EXIT_IO and says what it said */
+    DECODED_BAD,   /* no event: ev->text holds its bytes (at most 64 KiB of a line that is too
+                       long), *e and ev->bad_code say why; the next call goes on behind it */
+    DECODED_ABORT, /* an abort line: the writer upstream failed; *e is EXIT_IO and its message */
     DECODED_END,
-    DECODED_FAILED, /* the bytes cannot be read; *e */
+    DECODED_FAILED, /* the bytes cannot be read, or what is broken cannot be passed over; *e */
 };
 
 struct decoder {
@@ -41,8 +41,9 @@ struct decoder {
     uint64_t blank;                   /* empty lines skipped */
 };
 
-/* Takes over `in`, and closes it also when it fails. FORMAT_AUTO is FORMAT_LINES here. A UTF-8 byte order mark
- * at the start is skipped. The scanner is shared: all decoders of a stage want the same fields. */
+/* Takes over `in`, and closes it also when it fails. FORMAT_AUTO is FORMAT_LINES here. A UTF-8
+ * byte order mark at the start is skipped. The scanner is shared: all decoders of a stage want
+ * the same fields. */
 struct decoder *decoder_open(enum format format, struct bytes *in, struct json_scanner *scanner,
     const struct decode_options *options, struct err *e);
 

@@ -1,6 +1,6 @@
-/* JSON documents: the elements of arrays, and values one behind the other, each an event. An event keeps its bytes,
- * except that a newline between its tokens becomes a space (a CR too): an event is a line. Memory holds one element,
- * never the array. */
+/* JSON documents: the elements of arrays, and values one behind the other, each an event. An
+ * event keeps its bytes, except that a newline between its tokens becomes a space (a CR too):
+ * an event is a line. Memory holds one element, never the array. */
 #include <stdlib.h>
 
 #include "wire/reader.h"
@@ -97,18 +97,23 @@ static bool closes(struct documents *d, char c, struct err *e) {
 
 /* Inside a string: looks on to its end. */
 static void pass_string(struct documents *d, const char *p, size_t n) {
-    for (; d->seen < n && d->in_string; d->seen++) {
-        char c = p[d->seen];
-        if (d->escaped) d->escaped = false;
-        else if (c == '\\') d->escaped = true;
-        else if (c == '"') d->in_string = false;
-        d->line += c == '\n';
+    size_t i = d->seen, newlines = 0;
+    bool escaped = d->escaped, inside = true;
+    for (; i < n && inside; i++) {
+        inside = escaped || p[i] != '"';
+        escaped = !escaped && p[i] == '\\';
+        newlines += p[i] == '\n';
     }
+    d->seen = i;
+    d->line += newlines;
+    d->escaped = escaped;
+    d->in_string = inside;
 }
 
 enum part { PART_MORE, PART_WHOLE, PART_BROKEN };
 
-/* One byte outside of strings; a value ends with its last bracket or quote, or before what cannot be in it. */
+/* One byte outside of strings; a value ends with its last bracket or quote, or before what
+ * cannot be in it. */
 static enum part pass_byte(struct documents *d, char *p, struct err *e) {
     bool inside = d->open.n > 0, begun = d->seen > 0 || d->too_long;
     switch (*p) {
@@ -161,7 +166,8 @@ static enum part pass_value(struct documents *d, struct err *e) {
     return PART_MORE;
 }
 
-/* Keeps the beginning of a value over the limit for its envelope and drops what has been looked at. */
+/* Keeps the beginning of a value over the limit for its envelope and drops what has been looked
+ * at. */
 static void drop_seen(struct documents *d) {
     if (!d->too_long) {
         d->shown.n = 0;
@@ -172,7 +178,8 @@ static void drop_seen(struct documents *d) {
     d->seen = 0;
 }
 
-/* Looks at the value at reader.at to its end: d->seen is its length. PART_MORE: the input ends inside of it. */
+/* Looks at the value at reader.at to its end: d->seen is its length. PART_MORE: the input ends
+ * inside of it. */
 static enum part whole_value(struct documents *d, bool *failed, struct err *e) {
     *failed = d->escaped = d->in_string = d->too_long = false;
     d->open.n = d->seen = 0;

@@ -8,17 +8,19 @@
 enum out_format { OUT_NDJSON, OUT_CSV, OUT_TSV, OUT_TABLE };
 
 struct encoder {
-    /* Appends what can be written now. EXIT_BAD_DATA, e.g. a CSV row with a field that the header lacks. */
+    /* Appends what can be written now. EXIT_BAD_DATA, e.g. a CSV row with a field that the
+     * header lacks. */
     bool (*put)(struct encoder *c, struct slice object, struct buf *out, struct err *e);
     /* Appends what was held back (a table is aligned at its end). */
     bool (*finish)(struct encoder *c, struct buf *out, struct err *e);
     void (*free)(struct encoder *c);
 };
 
-/* OUT_NDJSON: the text and a newline. OUT_CSV: RFC 4180 with CRLF line ends as it says, a header from the
- * first row's top-level keys; OUT_TSV: the same with tabs, LF, and \t \n \\ escaped; OUT_TABLE: columns aligned for reading, numbers to the
- * right, held until the end (the first 1,000 rows set the widths of what follows, so that memory is bounded). Objects and arrays
- * are written as their JSON text, null as nothing. */
+/* OUT_NDJSON: the text and a newline. OUT_CSV: RFC 4180 with CRLF line ends as it says, a
+ * header from the first row's top-level keys; OUT_TSV: the same with tabs, LF, and \t \n \\
+ * escaped; OUT_TABLE: columns aligned for reading, numbers to the right, held until the end
+ * (the first 1,000 rows set the widths of what follows, so that memory is bounded). Objects and
+ * arrays are written as their JSON text, null as nothing. */
 struct encoder *encoder_new(enum out_format format);
 bool out_format_parse(struct slice name, enum out_format *out, struct err *e);
 /* By the suffix, .gz before it ignored: .csv .tsv, else OUT_NDJSON. */

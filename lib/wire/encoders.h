@@ -12,10 +12,11 @@ struct columns {
     struct buf scratch;
 };
 
-/* Finds the cells of a row; of duplicate keys the last counts. A field without a column gets one where `grow`, else
- * it is EXIT_BAD_DATA. */
+/* Finds the cells of a row; of duplicate keys the last counts. A field without a column gets
+ * one where `grow`, else it is EXIT_BAD_DATA. */
 bool columns_find(struct columns *c, struct slice object, bool grow, struct err *e);
-/* The text of a cell: strings unescaped, null empty, anything else as it is written. Valid until the next call. */
+/* The text of a cell: strings unescaped, null empty, anything else as it is written. Valid
+ * until the next call. */
 bool columns_text(struct columns *c, size_t column, struct slice *text, struct err *e);
 void columns_free(struct columns *c);
 

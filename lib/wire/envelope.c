@@ -167,6 +167,7 @@ bool envelope_unwrap(struct slice object, struct buf *scratch, struct slice *eve
     if (!good && append_string(object, "raw_base64", &coded))
         good = base64_read(buf_slice(&coded), scratch);
     buf_free(&coded);
+    buf_reserve(scratch, 1); /* or an empty text would lie nowhere */
     *event = (struct slice){scratch->p + before, scratch->n - before};
     if (good) return true;
     scratch->n = before;

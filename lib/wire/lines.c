@@ -52,8 +52,8 @@ static inline enum decoded next_line(struct lines *l, struct event *ev, struct e
     return judge_is_control(&l->judge) ? judge_control(ev, e) : DECODED_EVENT;
 }
 
-/* No newline in [at, end), and the buffer may not grow any more: what it holds is shown, what follows up to
- * the newline is read and dropped. */
+/* No newline in [at, end), and the buffer may not grow any more: what it holds is shown, what
+ * follows up to the newline is read and dropped. */
 static enum decoded begin_skipping(struct lines *l, struct event *ev, struct err *e) {
     struct reader *in = &l->in;
     ev->text = reader_shown(in);

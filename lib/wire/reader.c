@@ -67,7 +67,8 @@ enum decoded decoded_bad(struct event *ev, const char *code) {
 }
 
 struct slice reader_shown(const struct reader *r) {
-    return (struct slice){r->p + r->at, r->max_line < TOO_LONG_SHOWN ? r->max_line : TOO_LONG_SHOWN};
+    return (struct slice){
+        r->p + r->at, r->max_line < TOO_LONG_SHOWN ? r->max_line : TOO_LONG_SHOWN};
 }
 
 enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e) {

@@ -9,7 +9,7 @@
 enum {
     READER_ROOM = 256 << 10,   /* bytes of the buffer, until a longer line comes */
     READER_SLACK = 64,         /* zeros behind what was read, for the scanner's wide loads */
-    TOO_LONG_SHOWN = 64 << 10, /* bytes of a line over the limit that its envelope carries at most */
+    TOO_LONG_SHOWN = 64 << 10, /* bytes of a line over the limit that its envelope carries */
 };
 
 /* [p+at, p+end) was read and is not yet used up. READER_SLACK zeros lie behind `end`. */
@@ -25,9 +25,10 @@ struct reader {
 void reader_init(struct reader *r, struct bytes *in, size_t max_line);
 void reader_free(struct reader *r); /* closes the bytes */
 
-/* Moves what is left to the front (at becomes 0) and reads once behind it; sets eof when nothing came. The
- * buffer grows while `at` stays, so that the caller bounds it: end - at <= max_line before the call. The first call
- * reads at least three bytes, skips a byte order mark and refuses UTF-16. *fresh is where the new bytes begin. */
+/* Moves what is left to the front (at becomes 0) and reads once behind it; sets eof when
+ * nothing came. The buffer grows while `at` stays, so that the caller bounds it: end - at <=
+ * max_line before the call. The first call reads at least three bytes, skips a byte order mark
+ * and refuses UTF-16. *fresh is where the new bytes begin. */
 bool reader_fill(struct reader *r, size_t *fresh, struct err *e);
 
 /* Behind the last newline of [from, end), or 0. */
@@ -62,7 +63,8 @@ static inline bool judge_is_control(const struct judge *j) {
 /* What ev->text, an object with a top-level "@ev", is: DECODED_ABORT or DECODED_BAD. */
 enum decoded judge_control(struct event *ev, struct err *e);
 
-/* Scans a text that may be anything; ev->text and ev->fields are set. DECODED_EVENT, _ABORT or _BAD. */
+/* Scans a text that may be anything; ev->text and ev->fields are set. DECODED_EVENT, _ABORT or
+ * _BAD. */
 enum decoded judge_text(
     struct judge *j, struct slice text, const char *limit, struct event *ev, struct err *e);
 

@@ -1,4 +1,5 @@
-/* One decoder under libFuzzer: whatever the bytes, no crash, and the same events however the reads fall.
+/* One decoder under libFuzzer: whatever the bytes, no crash, and the same events however the
+ * reads fall.
  *
  * An input is a seed for the pieces, and the text. */
 #include "../unit/wire/transcript.h"

@@ -21,8 +21,7 @@ static char *expanded(const char *a, const char *b, const char *c) {
     struct buf out = {0};
     if (source_expand(sources, n, &l, &e))
         for (size_t i = 0; i < l.n; i++) buf_printf(&out, "%s ", l.paths[i]);
-    else
-        buf_printf(&out, "%d: %s", (int)e.code, e.text);
+    else buf_printf(&out, "%d: %s", (int)e.code, e.text);
     buf_addc(&out, '\0');
     source_list_free(&l);
     return out.p;
@@ -52,7 +51,8 @@ static void names_what_cannot_be_read(void) {
     EXPANDS("b", "no", NULL, "66: no: No such file or directory");
     EXPANDS("no", "b", "no2", "66: no: No such file or directory (and 1 more that cannot be read)");
     EXPANDS("q*", NULL, NULL, "66: no file matches \"q*\"");
-    EXPANDS("empty", NULL, NULL, "66: empty: no file in this folder (names with . or _ in front do not count)");
+    EXPANDS("empty", NULL, NULL,
+        "66: empty: no file in this folder (names with . or _ in front do not count)");
     if (geteuid() == 0) return; /* root may read all */
     EXPANDS("secret", NULL, NULL, "66: secret: Permission denied");
     EXPANDS("locked", NULL, NULL, "66: locked: Permission denied");
@@ -61,8 +61,8 @@ static void names_what_cannot_be_read(void) {
 int main(void) {
     if (!mkdtemp(folder) || chdir(folder) < 0) return 1;
     static const char *const folders[] = {"d", "d/sub", "d/_tmp", "_h", "empty", "locked"};
-    static const char *const files[] = {"b", "1.x", "2.x", "[3].x", "d/z", "d/a", "d/.hidden", "d/_skipped",
-        "d/sub/z", "d/_tmp/f", "_h/f", "secret"};
+    static const char *const files[] = {"b", "1.x", "2.x", "[3].x", "d/z", "d/a", "d/.hidden",
+        "d/_skipped", "d/sub/z", "d/_tmp/f", "_h/f", "secret"};
     for (size_t i = 0; i < 6; i++) mkdir(folders[i], 0755);
     for (size_t i = 0; i < 12; i++) make(files[i]);
     chmod("secret", 0);

@@ -39,7 +39,8 @@ static bool read_all(const char *name, size_t room, struct buf *out, struct err 
     uint64_t at, size;
     source_position(b, &at, &size);
     struct stat st;
-    CHECK(!good || stat(name, &st) < 0 || !S_ISREG(st.st_mode) || (at == size && size == (uint64_t)st.st_size));
+    CHECK(!good || stat(name, &st) < 0 || !S_ISREG(st.st_mode) ||
+          (at == size && size == (uint64_t)st.st_size));
     b->close(b);
     return good;
 }
@@ -71,7 +72,8 @@ static void reads_plain_files(void) {
     CHECK(reads("one", slice_of("x")));
     write_file("empty", slice_of(""));
     CHECK(reads("empty", slice_of("")));
-    CHECK(source_is_regular("plain") && !source_is_regular("-") && !source_is_regular(".") && !source_is_regular("no"));
+    CHECK(source_is_regular("plain") && !source_is_regular("-") && !source_is_regular(".") &&
+          !source_is_regular("no"));
 }
 
 static void says_what_cannot_be_opened(void) {
@@ -83,7 +85,8 @@ static void reads_gzips_of_several_members(void) {
     struct buf text = {0}, gz = {0};
     for (int i = 0; i < 30000; i++) buf_printf(&text, "{\"a\":%d,\"b\":\"%d\"}\n", i, i * i % 1000);
     for (size_t from = 0; from < text.n; from += 77777)
-        add_member(&gz, (struct slice){text.p + from, text.n - from < 77777 ? text.n - from : 77777});
+        add_member(
+            &gz, (struct slice){text.p + from, text.n - from < 77777 ? text.n - from : 77777});
     add_member(&gz, slice_of(""));
     write_file("whatever.ndjson", buf_slice(&gz));
     CHECK(reads("whatever.ndjson", buf_slice(&text)));
@@ -128,7 +131,8 @@ static void refuses_damaged_gzips(void) {
     buf_free(&gz);
 }
 
-/* A pipe cannot be rewound: the look at its first bytes loses none, and they may come one by one. */
+/* A pipe cannot be rewound: the look at its first bytes loses none, and they may come one by
+ * one. */
 static void reads_pipes_and_standard_input(void) {
     struct buf gz = {0};
     add_member(&gz, slice_of("{\"a\":1}\n"));
@@ -160,8 +164,8 @@ int main(void) {
     RUN(reads_all_that_is_inflated);
     RUN(refuses_damaged_gzips);
     RUN(reads_pipes_and_standard_input);
-    static const char *const made[] = {"plain", "one", "empty", "whatever.ndjson", "padded.gz", "dense.gz",
-        "cut.gz", "wrong.gz", "tail.gz"};
+    static const char *const made[] = {"plain", "one", "empty", "whatever.ndjson", "padded.gz",
+        "dense.gz", "cut.gz", "wrong.gz", "tail.gz"};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) unlink(made[i]);
     rmdir(folder);
     return check_done();

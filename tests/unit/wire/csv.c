@@ -34,15 +34,19 @@ static bool same_object(json_t *ours, json_t *theirs) {
     return same;
 }
 
-/* Is the text row i of the expected array? csv-spectrum calls all values text, ours are typed by themselves. */
+/* Is the text row i of the expected array? csv-spectrum calls all values text, ours are typed
+ * by themselves. */
 static bool same_row(const char *p, size_t n, json_t *want, size_t i) {
-    json_t *row = json_loadb(p, n, 0, NULL), *theirs = json_is_array(want) ? json_array_get(want, i) : want;
+    json_t *row = json_loadb(p, n, 0, NULL),
+           *theirs = json_is_array(want) ? json_array_get(want, i) : want;
     bool same = row && theirs && same_object(row, theirs);
     json_decref(row);
     return same;
 }
 
-static size_t rows_of(const json_t *want) { return json_is_array(want) ? json_array_size(want) : 1; }
+static size_t rows_of(const json_t *want) {
+    return json_is_array(want) ? json_array_size(want) : 1;
+}
 
 #undef JSON_OBJECT
 #undef JSON_ARRAY
@@ -52,19 +56,22 @@ static size_t rows_of(const json_t *want) { return json_is_array(want) ? json_ar
 #undef JSON_NULL
 #include "transcript.h"
 
-#define READS_AS(format, text, want) \
+#define READS_AS(format, text, want)                                                               \
     CHECK_TRANSCRIPT(format, (struct decode_options){0}, text, sizeof text - 1, want)
 #define READS(text, want) READS_AS(FORMAT_CSV, text, want)
 
 static void types_each_value_by_itself(void) {
-    READS("a,b\n1,x\n-1.10,true\n0,false\n", "event 2 {\"a\":1,\"b\":\"x\"}\nevent 3 {\"a\":-1.10,\"b\":true}\n"
-                                             "event 4 {\"a\":0,\"b\":false}\n");
+    READS("a,b\n1,x\n-1.10,true\n0,false\n",
+        "event 2 {\"a\":1,\"b\":\"x\"}\nevent 3 {\"a\":-1.10,\"b\":true}\n"
+        "event 4 {\"a\":0,\"b\":false}\n");
     READS("a,b\n007,+1\n1e5,.5\n5.,-\n\"12\",\"true\"\n1.2.3,TRUE\n--1,- 1\n",
         "event 2 {\"a\":\"007\",\"b\":\"+1\"}\nevent 3 {\"a\":\"1e5\",\"b\":\".5\"}\n"
         "event 4 {\"a\":\"5.\",\"b\":\"-\"}\nevent 5 {\"a\":12,\"b\":true}\n"
         "event 6 {\"a\":\"1.2.3\",\"b\":\"TRUE\"}\nevent 7 {\"a\":\"--1\",\"b\":\"- 1\"}\n");
-    READS("a,b\n,\"\"\n 1,x \n", "event 2 {\"a\":null,\"b\":null}\nevent 3 {\"a\":\" 1\",\"b\":\"x \"}\n");
-    READS("a\n123456789012345678901234567890.10\n", "event 2 {\"a\":123456789012345678901234567890.10}\n");
+    READS("a,b\n,\"\"\n 1,x \n",
+        "event 2 {\"a\":null,\"b\":null}\nevent 3 {\"a\":\" 1\",\"b\":\"x \"}\n");
+    READS("a\n123456789012345678901234567890.10\n",
+        "event 2 {\"a\":123456789012345678901234567890.10}\n");
 }
 
 static void fixes_a_column(void) {
@@ -76,13 +83,17 @@ static void fixes_a_column(void) {
         "bad 4 bad_row: price: not a number: \"007\" [1,007,true,]\n"
         "bad 5 bad_row: ok: not true or false: \"yes\" [1,2,yes,]\n");
     o.types = "pric:num";
-    CHECK_TRANSCRIPT(FORMAT_CSV, o, "no,price\n", 9, "failed 1 --types: no column \"pric\", is it price\n");
+    CHECK_TRANSCRIPT(
+        FORMAT_CSV, o, "no,price\n", 9, "failed 1 --types: no column \"pric\", is it price\n");
 }
 
 static void reads_quotes_newlines_and_crlf(void) {
     READS("a,b\r\n\"x\r\ny\",\"say \"\"hi\"\", ok\"\r\n2,3\r\n",
         "event 2 {\"a\":\"x\\r\\ny\",\"b\":\"say \\\"hi\\\", ok\"}\nevent 4 {\"a\":2,\"b\":3}\n");
-    READS("\xEF\xBB\xBF\"a\",b\n37\xC2\xB0" "8\"N,1\"\n", "event 2 {\"a\":\"37\xC2\xB0" "8\\\"N\",\"b\":\"1\\\"\"}\n");
+    READS("\xEF\xBB\xBF\"a\",b\n37\xC2\xB0"
+          "8\"N,1\"\n",
+        "event 2 {\"a\":\"37\xC2\xB0"
+        "8\\\"N\",\"b\":\"1\\\"\"}\n");
     READS("a,b\n\n1,2\n\r\n3,4", "event 3 {\"a\":1,\"b\":2}\nevent 5 {\"a\":3,\"b\":4}\nblank 2\n");
     READS("a\n\"x\"", "event 2 {\"a\":\"x\"}\n");
     READS_AS(FORMAT_TSV, "a\tb\n1,5\t\"x\ty\"\n\t\n",
@@ -90,14 +101,19 @@ static void reads_quotes_newlines_and_crlf(void) {
 }
 
 static void goes_on_behind_a_bad_row(void) {
-    READS("a,b\n1\n1,2,3\n4,5\n", "bad 2 bad_row: 1 fields, but 2 columns [1]\n"
-                                  "bad 3 bad_row: 3 fields, but 2 columns [1,2,3]\nevent 4 {\"a\":4,\"b\":5}\n");
-    READS("a,b\n\"x\"y,2\n\"p\nq\" ,2\n4,5\n", "bad 2 bad_row: something behind a closing quote [\"x\"y,2]\n"
-                                               "bad 3 bad_row: something behind a closing quote [\"p\nq\" ,2]\n"
-                                               "event 5 {\"a\":4,\"b\":5}\n");
-    READS("a,b\n1,\xFF\n4,5\n", "bad 2 bad_row: byte 3: not UTF-8 [1,\xFF]\nevent 3 {\"a\":4,\"b\":5}\n");
-    READS("a,b\n1,2\r3,4\n4,5\n", "bad 2 bad_row: a lone CR outside of quotes [1,2\r3,4]\nevent 3 {\"a\":4,\"b\":5}\n");
-    READS("a,b\n4,5\n1,\"x\n2,3\n", "event 2 {\"a\":4,\"b\":5}\nbad 3 bad_row: ends inside of quotes [1,\"x\n2,3]\n");
+    READS("a,b\n1\n1,2,3\n4,5\n",
+        "bad 2 bad_row: 1 fields, but 2 columns [1]\n"
+        "bad 3 bad_row: 3 fields, but 2 columns [1,2,3]\nevent 4 {\"a\":4,\"b\":5}\n");
+    READS("a,b\n\"x\"y,2\n\"p\nq\" ,2\n4,5\n",
+        "bad 2 bad_row: something behind a closing quote [\"x\"y,2]\n"
+        "bad 3 bad_row: something behind a closing quote [\"p\nq\" ,2]\n"
+        "event 5 {\"a\":4,\"b\":5}\n");
+    READS("a,b\n1,\xFF\n4,5\n",
+        "bad 2 bad_row: byte 3: not UTF-8 [1,\xFF]\nevent 3 {\"a\":4,\"b\":5}\n");
+    READS("a,b\n1,2\r3,4\n4,5\n",
+        "bad 2 bad_row: a lone CR outside of quotes [1,2\r3,4]\nevent 3 {\"a\":4,\"b\":5}\n");
+    READS("a,b\n4,5\n1,\"x\n2,3\n",
+        "event 2 {\"a\":4,\"b\":5}\nbad 3 bad_row: ends inside of quotes [1,\"x\n2,3]\n");
 }
 
 static void wants_a_usable_header(void) {
@@ -105,7 +121,8 @@ static void wants_a_usable_header(void) {
     READS("\n\n", "blank 2\n");
     READS("a,b", "");
     READS("a,,b\n1,2,3\n", "failed 1 column 2 has no name: name them by --header\n");
-    READS("\na,b,a\n1,2,3\n", "failed 2 two columns are named \"a\": name them by --header\nblank 1\n");
+    READS("\na,b,a\n1,2,3\n",
+        "failed 2 two columns are named \"a\": name them by --header\nblank 1\n");
     READS("a,@ev\n1,2\n", "failed 1 column 2: the name \"@ev\" is reserved for control lines\n");
     READS("a\"b,\"c\"d\n", "failed 1 something behind a closing quote\n");
     READS("a,b\r1,2\r", "failed 1 the lines end in a lone CR: convert them with tr '\\r' '\\n'\n");
@@ -114,13 +131,16 @@ static void wants_a_usable_header(void) {
 
 static void takes_a_header_from_the_options(void) {
     struct decode_options o = {.header = "u,v"};
-    CHECK_TRANSCRIPT(FORMAT_CSV, o, "1,2\n3", 5, "event 1 {\"u\":1,\"v\":2}\nbad 2 bad_row: 1 fields, but 2 columns [3]\n");
+    CHECK_TRANSCRIPT(FORMAT_CSV, o, "1,2\n3", 5,
+        "event 1 {\"u\":1,\"v\":2}\nbad 2 bad_row: 1 fields, but 2 columns [3]\n");
 }
 
 static void checks_options(void) {
     struct err e;
-    CHECK(decode_options_check(&(struct decode_options){.header = "a,b", .types = "a:num,b:text"}, &e));
-    CHECK(!decode_options_check(&(struct decode_options){.header = "a,,b"}, &e) && e.code == EXIT_USAGE);
+    CHECK(decode_options_check(
+        &(struct decode_options){.header = "a,b", .types = "a:num,b:text"}, &e));
+    CHECK(!decode_options_check(&(struct decode_options){.header = "a,,b"}, &e) &&
+          e.code == EXIT_USAGE);
     CHECK_STR(e.text, "--header: column 2 has no name: name them by --header");
     CHECK(!decode_options_check(&(struct decode_options){.types = "a:num,b:date"}, &e));
     CHECK_STR(e.text, "--types: \"b:date\" is not COLUMN:text, COLUMN:num or COLUMN:bool");
@@ -161,7 +181,8 @@ static void compare(const char *csv_path, const char *json_path) {
     struct json_scanner *scanner = json_scanner_new(1024);
     struct pieces in = pieces_of(buf_slice(&csv), 0, 0);
     struct err e;
-    struct decoder *d = decoder_open(FORMAT_CSV, &in.base, scanner, &(struct decode_options){0}, &e);
+    struct decoder *d =
+        decoder_open(FORMAT_CSV, &in.base, scanner, &(struct decode_options){0}, &e);
     struct event ev;
     size_t n = 0;
     for (; d->next(d, &ev, &e) == DECODED_EVENT; n++) {

@@ -1,7 +1,7 @@
 #include "check.h"
 #include "transcript.h"
 
-#define READS(text, want) \
+#define READS(text, want)                                                                          \
     CHECK_TRANSCRIPT(FORMAT_DOCUMENTS, (struct decode_options){0}, text, sizeof text - 1, want)
 
 static void takes_an_array_apart(void) {
@@ -14,12 +14,14 @@ static void takes_an_array_apart(void) {
 }
 
 static void takes_values_one_behind_the_other(void) {
-    READS("{\"a\":1}{\"b\":\"}\\\"{\"}\n\n{}", "event 1 {\"a\":1}\nevent 1 {\"b\":\"}\\\"{\"}\nevent 3 {}\n");
+    READS("{\"a\":1}{\"b\":\"}\\\"{\"}\n\n{}",
+        "event 1 {\"a\":1}\nevent 1 {\"b\":\"}\\\"{\"}\nevent 3 {}\n");
     READS("\xEF\xBB\xBF{}", "event 1 {}\n");
 }
 
 static void makes_a_line_of_an_event(void) {
-    READS("{\r\n  \"a\": 1,\n\t\"b\": \"x\\ny\"\n}\n{}", "event 1 {    \"a\": 1, \t\"b\": \"x\\ny\" }\nevent 5 {}\n");
+    READS("{\r\n  \"a\": 1,\n\t\"b\": \"x\\ny\"\n}\n{}",
+        "event 1 {    \"a\": 1, \t\"b\": \"x\\ny\" }\nevent 5 {}\n");
 }
 
 static void goes_on_behind_what_is_no_object(void) {
@@ -32,7 +34,8 @@ static void goes_on_behind_what_is_no_object(void) {
         "bad 2 not_object: not a JSON object, found a number [12]\n"
         "bad 2 not_object: not a JSON object, found true [true]\n"
         "bad 2 not_object: not a JSON object, found a string [\"x\"]\n");
-    READS("{\"@ev\":1}{}", "bad 1 control: a top-level \"@ev\" is reserved for control lines [{\"@ev\":1}]\nevent 1 {}\n");
+    READS("{\"@ev\":1}{}", "bad 1 control: a top-level \"@ev\" is reserved for control lines "
+                           "[{\"@ev\":1}]\nevent 1 {}\n");
 }
 
 static void stops_at_a_broken_document(void) {
@@ -61,7 +64,8 @@ static void reads_a_large_array_in_pieces(void) {
     struct buf text = {0};
     buf_addc(&text, '[');
     for (int i = 0; i < 500; i++)
-        buf_printf(&text, "%s{\n  \"id\": %d,\n  \"v\": \"%*s]\\\"\",\n  \"f\": [%d, {}]\n}", i ? ",\n" : "", i, i, "x", i);
+        buf_printf(&text, "%s{\n  \"id\": %d,\n  \"v\": \"%*s]\\\"\",\n  \"f\": [%d, {}]\n}",
+            i ? ",\n" : "", i, i, "x", i);
     buf_adds(&text, "]\n");
     CHECK(same_in_pieces(FORMAT_DOCUMENTS, (struct decode_options){0}, buf_slice(&text)));
     buf_free(&text);

@@ -52,9 +52,12 @@ static void tsv_escapes(void) {
 }
 
 static void tables_are_aligned(void) {
-    WRITES(OUT_TABLE, "{\"city\":\"K\xC3\xB6ln\",\"n\":5}\n{\"city\":\"Rio de Janeiro\",\"n\":1200,\"note\":\"a\\tb\"}\n{\"n\":null}",
+    WRITES(OUT_TABLE,
+        "{\"city\":\"K\xC3\xB6ln\",\"n\":5}\n{\"city\":\"Rio de "
+        "Janeiro\",\"n\":1200,\"note\":\"a\\tb\"}\n{\"n\":null}",
         "city               n  note\nK\xC3\xB6ln               5\nRio de Janeiro  1200  a?b\n\n");
-    WRITES(OUT_TABLE, "{\"n\":5,\"x\":1}\n{\"n\":\"five\",\"x\":22}", "n      x\n   5   1\nfive  22\n");
+    WRITES(OUT_TABLE, "{\"n\":5,\"x\":1}\n{\"n\":\"five\",\"x\":22}",
+        "n      x\n   5   1\nfive  22\n");
     WRITES(OUT_TABLE, "{\"a\":\"\\u001b[2J\xC2\x9B\"}", "a\n?[2J?\n");
     WRITES(OUT_TABLE, "", "");
 }

@@ -17,10 +17,12 @@ static void writes_members_in_order(void) {
         .is_json = true};
     envelope_write(&out, &v, &ev);
     buf_addc(&out, '\0');
-    CHECK_STR(out.p, "{\"kind\":\"late\",\"code\":\"late\",\"message\":\"behind\",\"tool\":\"evwindow\","
-                     "\"source\":\"a\xEF\xBF\xBD.ndjson\",\"line\":41,\"field\":\"event_ts\",\"value\":\"yesterday\","
-                     "\"window_start\":\"1970-01-01T00:00:00Z\",\"watermark\":\"1970-01-01T00:00:01.500000Z\","
-                     "\"late_by\":2.5,\"event\":{\"v\":1.10}}\n");
+    CHECK_STR(out.p,
+        "{\"kind\":\"late\",\"code\":\"late\",\"message\":\"behind\",\"tool\":\"evwindow\","
+        "\"source\":\"a\xEF\xBF\xBD.ndjson\",\"line\":41,\"field\":\"event_ts\",\"value\":"
+        "\"yesterday\","
+        "\"window_start\":\"1970-01-01T00:00:00Z\",\"watermark\":\"1970-01-01T00:00:01.500000Z\","
+        "\"late_by\":2.5,\"event\":{\"v\":1.10}}\n");
     out.n = 0;
     ev = (struct event){.text = slice_of("ju\"nk")};
     v = (struct envelope){.kind = "reject", .window_start = TIME_NONE, .watermark = TIME_NONE};
@@ -34,8 +36,11 @@ static bool comes_back(struct slice text, bool is_json) {
     struct buf out = {0}, scratch = {0};
     struct err e;
     struct slice back;
-    struct envelope v = {.kind = "reject", .code = "bad_json", .is_json = is_json,
-        .window_start = TIME_NONE, .watermark = TIME_NONE};
+    struct envelope v = {.kind = "reject",
+        .code = "bad_json",
+        .is_json = is_json,
+        .window_start = TIME_NONE,
+        .watermark = TIME_NONE};
     envelope_write(&out, &v, &(struct event){.text = text});
     struct json_scanner *scanner = json_scanner_new(1024);
     memset(buf_reserve(&out, 64), 0, 64);
@@ -49,7 +54,8 @@ static bool comes_back(struct slice text, bool is_json) {
 }
 
 static void gives_back_the_exact_bytes(void) {
-    CHECK(comes_back(slice_of("{ \"kind\" : \"late\",\"event\":{\"x\":1e400}, \"a\":1.10,\"a\":2 }"), true));
+    CHECK(comes_back(
+        slice_of("{ \"kind\" : \"late\",\"event\":{\"x\":1e400}, \"a\":1.10,\"a\":2 }"), true));
     CHECK(comes_back(slice_of("{}"), true));
     CHECK(comes_back(slice_of(""), false));
     CHECK(comes_back(slice_of("{\"a\":\t\"\\ud800\", \xC3\xA4\r"), false));
@@ -63,10 +69,12 @@ static void gives_back_the_exact_bytes(void) {
 }
 
 static void refuses_what_is_no_envelope(void) {
-    static const char *const not_envelopes[] = {"{}", "{\"kind\":\"late\"}", "{\"kind\":\"x\",\"event\":{}}",
-        "{\"kind\":1,\"event\":{}}", "{\"kind\":\"late\",\"event\":[1]}", "{\"kind\":\"dup\",\"raw_base64\":\"a\"}",
+    static const char *const not_envelopes[] = {"{}", "{\"kind\":\"late\"}",
+        "{\"kind\":\"x\",\"event\":{}}", "{\"kind\":1,\"event\":{}}",
+        "{\"kind\":\"late\",\"event\":[1]}", "{\"kind\":\"dup\",\"raw_base64\":\"a\"}",
         "{\"kind\":\"dup\",\"raw_base64\":\"a===\"}", "{\"kind\":\"dup\",\"raw_base64\":\"ab=c\"}",
-        "{\"kind\":\"dup\",\"raw_base64\":\"ab-_\"}", "{\"kind\":\"dup\",\"raw_base64\":\"\\u0000abc\"}",
+        "{\"kind\":\"dup\",\"raw_base64\":\"ab-_\"}",
+        "{\"kind\":\"dup\",\"raw_base64\":\"\\u0000abc\"}",
         "{\"kind\":\"dup\",\"raw\":\"\\ud800\"}"};
     struct buf scratch = {0};
     struct slice event;
@@ -76,7 +84,8 @@ static void refuses_what_is_no_envelope(void) {
         CHECK(e.code == EXIT_BAD_DATA && scratch.n == 0);
     }
     struct err e;
-    CHECK(envelope_unwrap(slice_of(" {\"new\":[{}],\"\\u0065vent\": {\"a\":1} ,\"kind\":\"dup\"} "), &scratch, &event, &e));
+    CHECK(envelope_unwrap(slice_of(" {\"new\":[{}],\"\\u0065vent\": {\"a\":1} ,\"kind\":\"dup\"} "),
+        &scratch, &event, &e));
     CHECK(slice_is(event, "{\"a\":1}"));
     buf_free(&scratch);
 }
@@ -85,8 +94,8 @@ static void abort_lines_come_back(void) {
     struct buf out = {0};
     struct err e;
     abort_write(&out, "evcat", EXIT_BAD_DATA, "a\xFF\n\"b\"");
-    CHECK(slice_is(buf_slice(&out),
-        "{\"@ev\":\"abort\",\"tool\":\"evcat\",\"code\":65,\"message\":\"a\xEF\xBF\xBD\\n\\\"b\\\"\"}\n"));
+    CHECK(slice_is(buf_slice(&out), "{\"@ev\":\"abort\",\"tool\":\"evcat\",\"code\":65,\"message\":"
+                                    "\"a\xEF\xBF\xBD\\n\\\"b\\\"\"}\n"));
     CHECK(abort_read((struct slice){out.p, out.n - 1}, &e) && e.code == EXIT_IO);
     CHECK_STR(e.text, "evcat failed upstream: a\xEF\xBF\xBD?\"b\"");
     CHECK(abort_read(slice_of("{\"@ev\":\"abort\"}"), &e));

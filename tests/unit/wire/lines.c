@@ -1,7 +1,8 @@
 #include "check.h"
 #include "transcript.h"
 
-#define READS(text, want) CHECK_TRANSCRIPT(FORMAT_LINES, (struct decode_options){0}, text, sizeof text - 1, want)
+#define READS(text, want)                                                                          \
+    CHECK_TRANSCRIPT(FORMAT_LINES, (struct decode_options){0}, text, sizeof text - 1, want)
 
 static void hands_out_lines_as_they_are(void) {
     READS("{\"a\":1}\n{\"b\": 1.10 }\n", "event 1 {\"a\":1}\nevent 2 {\"b\": 1.10 }\n");
@@ -32,14 +33,17 @@ static void goes_on_behind_a_bad_line(void) {
         "bad 5 not_object: not a JSON object, found a number [7]\n"
         "bad 6 not_object: not a JSON object, found null [null]\n"
         "event 7 {}\n");
-    READS("{}\n{\"a\":1", "event 1 {}\nbad 2 bad_json: ends where ',' or '}' was expected [{\"a\":1]\n");
+    READS("{}\n{\"a\":1",
+        "event 1 {}\nbad 2 bad_json: ends where ',' or '}' was expected [{\"a\":1]\n");
 }
 
 static void obeys_abort_lines_only(void) {
-    READS("{\"@ev\":\"abort\",\"tool\":\"evcat\",\"code\":65,\"message\":\"a.ndjson:41: bad\\nnews\"}\n",
+    READS("{\"@ev\":\"abort\",\"tool\":\"evcat\",\"code\":65,\"message\":\"a.ndjson:41: "
+          "bad\\nnews\"}\n",
         "abort 1 evcat failed upstream: a.ndjson:41: bad?news\n");
     READS("{\"x\":1,\"\\u0040ev\":\"watermark\"}\n{\"a\":{\"@ev\":1}}\n",
-        "bad 1 control: a top-level \"@ev\" is reserved for control lines [{\"x\":1,\"\\u0040ev\":\"watermark\"}]\n"
+        "bad 1 control: a top-level \"@ev\" is reserved for control lines "
+        "[{\"x\":1,\"\\u0040ev\":\"watermark\"}]\n"
         "event 2 {\"a\":{\"@ev\":1}}\n");
 }
 
@@ -62,7 +66,8 @@ static void skips_a_long_line_without_holding_it(void) {
     struct json_scanner *scanner = json_scanner_new(1024);
     struct pieces in = pieces_of((struct slice){text, n + 3}, 1, 100000);
     struct err e;
-    struct decoder *d = decoder_open(FORMAT_LINES, &in.base, scanner, &(struct decode_options){0}, &e);
+    struct decoder *d =
+        decoder_open(FORMAT_LINES, &in.base, scanner, &(struct decode_options){0}, &e);
     struct event ev;
     CHECK(d->next(d, &ev, &e) == DECODED_BAD);
     CHECK_STR(e.text, "longer than 16 MiB (--max-line)");
@@ -79,8 +84,8 @@ static void skips_a_long_line_without_holding_it(void) {
 static void reads_the_same_in_pieces(void) {
     struct buf text = {0};
     for (int i = 0; i < 300; i++) {
-        buf_printf(&text, "{\"id\":%d,\"v\":\"%*s\",\"f\":[%d]}%s", i, i % 50 ? i : 40 * i, "x", i * i,
-            i % 7 ? "\n" : "\r\n");
+        buf_printf(&text, "{\"id\":%d,\"v\":\"%*s\",\"f\":[%d]}%s", i, i % 50 ? i : 40 * i, "x",
+            i * i, i % 7 ? "\n" : "\r\n");
         if (i % 40 == 0) buf_adds(&text, "junk\n\n");
     }
     CHECK(same_in_pieces(FORMAT_LINES, (struct decode_options){0}, buf_slice(&text)));
@@ -95,7 +100,8 @@ static void finds_wanted_fields(void) {
     int index = json_want(scanner, &path);
     json_path_free(&path);
     struct pieces in = pieces_of(slice_of("{\"a\":1,\"b\":{\"c\":\"x\"}}\n{\"a\":1}\n"), 0, 0);
-    struct decoder *d = decoder_open(FORMAT_LINES, &in.base, scanner, &(struct decode_options){0}, &e);
+    struct decoder *d =
+        decoder_open(FORMAT_LINES, &in.base, scanner, &(struct decode_options){0}, &e);
     struct event ev;
     CHECK(d->next(d, &ev, &e) == DECODED_EVENT);
     CHECK(slice_is(json_slice(&ev.fields[index]), "x"));

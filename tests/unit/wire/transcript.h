@@ -36,11 +36,13 @@ static inline void pieces_close(struct bytes *b) { (void)b; }
 
 static inline struct pieces pieces_of(struct slice s, uint64_t seed, size_t most) {
     return (struct pieces){.base = {.name = "test", .read = pieces_read, .close = pieces_close},
-        .left = s, .random = seed, .most = most};
+        .left = s,
+        .random = seed,
+        .most = most};
 }
 
-/* A line for each event: `event 3 {"a":1}`, `bad 4 code: message [text]`, `abort 5 message`, `failed 6 message`; at the
- * end `end`, and `blank 2` where lines were blank. */
+/* A line for each event: `event 3 {"a":1}`, `bad 4 code: message [text]`, `abort 5 message`,
+ * `failed 6 message`; at the end `end`, and `blank 2` where lines were blank. */
 static inline void transcribe(
     struct buf *out, enum format format, const struct decode_options *o, struct pieces *in) {
     struct json_scanner *scanner = json_scanner_new(1024);
@@ -55,8 +57,10 @@ static inline void transcribe(
         struct event ev = {0};
         enum decoded what = d->next(d, &ev, &e);
         if (what == DECODED_END) break;
-        static const char *const names[] = {[DECODED_EVENT] = "event", [DECODED_BAD] = "bad",
-            [DECODED_ABORT] = "abort", [DECODED_FAILED] = "failed"};
+        static const char *const names[] = {[DECODED_EVENT] = "event",
+            [DECODED_BAD] = "bad",
+            [DECODED_ABORT] = "abort",
+            [DECODED_FAILED] = "failed"};
         buf_printf(out, "%s %llu ", names[what], (unsigned long long)ev.line);
         if (what == DECODED_EVENT) buf_add_slice(out, ev.text);
         else if (what == DECODED_BAD) buf_printf(out, "%s: %s [", ev.bad_code, e.text);
@@ -85,7 +89,8 @@ static inline bool same_in_pieces_of(
     struct buf cut = transcript(format, o, pieces_of(text, seed, most));
     bool same = slice_eq(buf_slice(&whole), buf_slice(&cut));
     if (!same)
-        fprintf(stderr, "seed %llu, pieces up to %zu:\n%s--- whole:\n%s", (unsigned long long)seed, most, cut.p, whole.p);
+        fprintf(stderr, "seed %llu, pieces up to %zu:\n%s--- whole:\n%s", (unsigned long long)seed,
+            most, cut.p, whole.p);
     buf_free(&whole);
     buf_free(&cut);
     return same;
