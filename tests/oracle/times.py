@@ -89,7 +89,9 @@ def write(t):
 
 
 def duration(text):
-    """15m, 1h30m, 500ms; 0 alone is zero."""
+    """15m, 1h30m, 500ms, -30s; 0 alone is zero."""
+    if text.startswith("-"):
+        return -duration(text[1:])
     parts = re.findall(r"(\d+)(us|ms|[smhdw])", text)
     if text == "0":
         return 0
