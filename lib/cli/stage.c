@@ -25,14 +25,18 @@ static bool looks_like_time(struct stage *st, const struct json_field *value) {
     return value->kind == JSON_NUMBER && time_parse_number(&f, json_slice(value), &t) == TIME_OK;
 }
 
+static void add_candidates(struct stage *st, const struct event *ev, struct buf *names) {
+    struct json_field object = event_object(ev), key, value;
+    struct json_walk at = {0};
+    while (json_next(&object, &at, &key, &value))
+        if (looks_like_time(st, &value)) buf_printf(names, " --time %.*s", (int)key.n, key.p);
+}
+
 /* The event has no window_end and --time was not given: name the fields that look like a time. */
 static _Noreturn void fail_without_time(struct stage *st, const struct event *ev) {
     struct err e;
     struct buf names = {0};
-    struct json_field object = event_object(ev), key, value;
-    struct json_walk at = {0};
-    while (json_next(&object, &at, &key, &value))
-        if (looks_like_time(st, &value)) buf_printf(&names, " --time %.*s", (int)key.n, key.p);
+    add_candidates(st, ev, &names);
     if (names.n)
         err_set(&e, EXIT_USAGE, "which field is the event time? These look like one:%.*s",
             (int)names.n, names.p);
@@ -53,6 +57,18 @@ static bool time_error(
         e, EXIT_BAD_DATA, "%s: %s: %.*s", path, what[r], f->n < 60 ? (int)f->n : 60, f->p);
 }
 
+/* Where this ends the run the name may be mistyped, so others are named. */
+static bool without_time(
+    struct stage *st, const struct event *ev, const char *path, struct err *e) {
+    struct buf names = {0};
+    if (!st->reject) add_candidates(st, ev, &names);
+    err_set(e, EXIT_BAD_DATA, "%s: the event time is %s%s%.*s", path,
+        json_kind_name(ev->fields[st->time_field].kind), names.n ? "; these look like one:" : "",
+        (int)names.n, names.n ? names.p : "");
+    buf_free(&names);
+    return false;
+}
+
 static bool read_time(struct stage *st, struct event *ev, struct err *e) {
     const struct json_field *f = &ev->fields[st->time_field];
     const char *path = st->wanted[st->time_field].path;
@@ -66,7 +82,7 @@ static bool read_time(struct stage *st, struct event *ev, struct err *e) {
         fail_without_time(st, ev);
     } else if (f->kind <= JSON_NULL) {
         bad(st, "no_time", st->time_field, ev);
-        return err_set(e, EXIT_BAD_DATA, "%s: the event time is %s", path, json_kind_name(f->kind));
+        return without_time(st, ev, path, e);
     }
     if (r == TIME_OK) {
         if (st->time_is_window_end) ev->time--;
