@@ -25,14 +25,15 @@ static enum decoded take_line(
     struct slice text = {in->p + in->at, n}, shown = reader_shown(in);
     in->at += n + newline;
     ev->line = ++l->line;
+    if (n > in->max_line) {
+        ev->text = shown;
+        return reader_too_long(in, ev, e);
+    }
     if (is_blank(text)) {
         l->base.blank++;
         return DECODED_END;
     }
-    if (n <= in->max_line)
-        return judge_text(&l->judge, text, in->p + in->end + READER_SLACK, ev, e);
-    ev->text = shown;
-    return reader_too_long(in, ev, e);
+    return judge_text(&l->judge, text, in->p + in->end + READER_SLACK, ev, e);
 }
 
 /* The lines [at, whole) one by one; DECODED_END when a blank one was passed over. */

@@ -57,6 +57,13 @@ static void refuses_lines_over_the_limit(void) {
         "bad 4 too_long: longer than 8 bytes (--max-line) [{\"a\":123]\n");
 }
 
+/* Blank or not, and wherever the reads fall. */
+static void a_long_blank_line_is_too_long(void) {
+    struct decode_options o = {.max_line = 8};
+    CHECK_TRANSCRIPT(FORMAT_LINES, o, "        \n         \n{}", 21,
+        "bad 2 too_long: longer than 8 bytes (--max-line) [        ]\nevent 3 {}\nblank 1\n");
+}
+
 /* An endless line in bounded memory, and the event behind it. */
 static void skips_a_long_line_without_holding_it(void) {
     size_t n = (size_t)40 << 20;
@@ -127,6 +134,7 @@ int main(void) {
     RUN(goes_on_behind_a_bad_line);
     RUN(obeys_abort_lines_only);
     RUN(refuses_lines_over_the_limit);
+    RUN(a_long_blank_line_is_too_long);
     RUN(skips_a_long_line_without_holding_it);
     RUN(reads_the_same_in_pieces);
     RUN(finds_wanted_fields);

@@ -88,9 +88,12 @@ static inline bool same_in_pieces_of(
     struct buf whole = transcript(format, o, pieces_of(text, 0, 0));
     struct buf cut = transcript(format, o, pieces_of(text, seed, most));
     bool same = slice_eq(buf_slice(&whole), buf_slice(&cut));
-    if (!same)
-        fprintf(stderr, "seed %llu, pieces up to %zu:\n%s--- whole:\n%s", (unsigned long long)seed,
-            most, cut.p, whole.p);
+    if (!same) {
+        fprintf(stderr, "seed %llu, pieces up to %zu:\n", (unsigned long long)seed, most);
+        fwrite(cut.p, 1, cut.n, stderr);
+        fputs("\nwhole:\n", stderr);
+        fwrite(whole.p, 1, whole.n, stderr);
+    }
     buf_free(&whole);
     buf_free(&cut);
     return same;
