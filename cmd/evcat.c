@@ -72,7 +72,7 @@ static void explain(const struct stage *st, int64_t since, int64_t until) {
         buf_adds(&range, "since: "), buf_add_time(&range, since), buf_addc(&range, '\n');
     if (until != INT64_MAX)
         buf_adds(&range, "until: "), buf_add_time(&range, until), buf_addc(&range, '\n');
-    fwrite(range.p, 1, range.n, stdout);
+    if (range.n) fwrite(range.p, 1, range.n, stdout);
     buf_free(&range);
 }
 
