@@ -197,8 +197,7 @@ static void long_stream(int64_t n, int64_t panes, bool corrections) {
         .allowed_lateness = corrections ? MINUTE_US : 0};
     struct stream s;
     stream_open(&s, &spec);
-    int64_t each = MINUTE_US / 20000,
-            n = panes == 1 ? LONG_STREAM : LONG_STREAM / 2; /* 20,000 new keys a minute */
+    int64_t each = MINUTE_US / 20000; /* 20,000 new keys a minute */
     int64_t counted = 0, finals = 0;
     size_t early = 0, most = 0;
     for (int64_t i = 0; i < n; i++) {
