@@ -110,7 +110,7 @@ demo: all gen
 	@B=$(abspath $B) tests/gen/demo
 
 # What `make` and `make check` need, from the distribution.
-DEPS = gcc libc6-dev libcsv-dev libjansson-dev zlib1g-dev libxxhash-dev
+DEPS = gcc libc6-dev tzdata libcsv-dev libjansson-dev zlib1g-dev libxxhash-dev
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 deps:
 	@if ! command -v apt-get >/dev/null; then \
