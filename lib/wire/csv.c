@@ -214,7 +214,9 @@ static enum decoded end_row(struct csv *c, size_t n, struct event *ev, struct er
         return drop_row(c, n, ev);
     }
     if (c->fields != c->columns.n) {
-        err_set(e, EXIT_BAD_DATA, "%zu fields, but %zu columns", c->fields, c->columns.n);
+        size_t columns = c->columns.n;
+        err_set(e, EXIT_BAD_DATA, "%zu field%s, but %zu column%s", c->fields,
+            c->fields == 1 ? "" : "s", columns, columns == 1 ? "" : "s");
         return drop_row(c, n, ev);
     }
     if (c->misfit) {

@@ -5,18 +5,16 @@
 
 #include "wire/reader.h"
 
+enum expected { ELEMENT_OR_END, ELEMENT, COMMA_OR_END };
+
 struct documents {
     struct decoder base;
     struct reader in;
     struct judge judge;
     bool in_array;
-    enum {
-        ANY,
-        ELEMENT,
-        COMMA
-    } expected;      /* in an array: an element or its end, an element, a comma or its end */
-    struct buf open; /* the closing brackets that the value at hand waits for */
-    size_t seen;     /* its bytes that were looked at, from reader.at */
+    enum expected expected; /* in an array */
+    struct buf open;        /* the closing brackets that the value at hand waits for */
+    size_t seen;            /* its bytes that were looked at, from reader.at */
     bool in_string, escaped;
     bool too_long; /* its beginning is in `shown`, the rest is dropped as it comes */
     struct buf shown;
@@ -69,17 +67,17 @@ static enum decoded find_value(struct documents *d, struct event *ev, struct err
             if (c == 0) return DECODED_END;
             if (c != '[') return DECODED_EVENT;
             d->in_array = true;
-            d->expected = ANY;
+            d->expected = ELEMENT_OR_END;
         } else if (c == ']' && d->expected != ELEMENT) {
             d->in_array = false;
-        } else if (d->expected == COMMA) {
+        } else if (d->expected == COMMA_OR_END) {
             if (c != ',' && !expect(c, "',' or ']' behind an element", e)) return broken(d, ev);
             d->expected = ELEMENT;
         } else if (c == 0 || c == ',' || c == ']') {
             expect(c, "an element", e);
             return broken(d, ev);
         } else {
-            d->expected = COMMA;
+            d->expected = COMMA_OR_END;
             return DECODED_EVENT;
         }
         d->in.at++;
@@ -123,7 +121,7 @@ static enum part pass_byte(struct documents *d, char *p, struct err *e) {
     case '\t':
         if (!inside) return PART_WHOLE;
         if (*p == '\n') d->line++;
-        *p = *p == '\t' ? '\t' : ' ';
+        if (*p == '\n' || *p == '\r') *p = ' ';
         break;
     case '"':
         if (!inside && begun) return PART_WHOLE;
@@ -132,6 +130,10 @@ static enum part pass_byte(struct documents *d, char *p, struct err *e) {
     case '{':
     case '[':
         if (!inside && begun) return PART_WHOLE;
+        if (d->open.n > d->in.max_line) {
+            err_set(e, EXIT_BAD_DATA, "more than %zu levels deep", d->in.max_line);
+            return PART_BROKEN;
+        }
         buf_addc(&d->open, *p == '{' ? '}' : ']');
         break;
     case '}':

@@ -102,7 +102,7 @@ static void reads_quotes_newlines_and_crlf(void) {
 
 static void goes_on_behind_a_bad_row(void) {
     READS("a,b\n1\n1,2,3\n4,5\n",
-        "bad 2 bad_row: 1 fields, but 2 columns [1]\n"
+        "bad 2 bad_row: 1 field, but 2 columns [1]\n"
         "bad 3 bad_row: 3 fields, but 2 columns [1,2,3]\nevent 4 {\"a\":4,\"b\":5}\n");
     READS("a,b\n\"x\"y,2\n\"p\nq\" ,2\n4,5\n",
         "bad 2 bad_row: something behind a closing quote [\"x\"y,2]\n"
@@ -132,7 +132,7 @@ static void wants_a_usable_header(void) {
 static void takes_a_header_from_the_options(void) {
     struct decode_options o = {.header = "u,v"};
     CHECK_TRANSCRIPT(FORMAT_CSV, o, "1,2\n3", 5,
-        "event 1 {\"u\":1,\"v\":2}\nbad 2 bad_row: 1 fields, but 2 columns [3]\n");
+        "event 1 {\"u\":1,\"v\":2}\nbad 2 bad_row: 1 field, but 2 columns [3]\n");
 }
 
 static void checks_options(void) {
