@@ -1,11 +1,10 @@
 /* Inside lib/json only: what the scanner's parts share.
  *
- *   scan.c                        the scanner's life, what is wanted, errors
- *   core.h                        the code that reads text; scan_avx2.c and scan_portable.c each compile it
- *                                 over their own primitives
- *   shapes.c                      the templates: how lines of the same shape are remembered
- *
- * What is wanted is a tree of steps: node 0 is the root value, a child is one key or index deeper. */
+ *   scan.c                 the scanner's life, what is wanted, errors
+ *   core.h                 the code that reads text: scan_avx2.c and scan_portable.c each compile it
+ *                          over their own primitives
+ *   shapes.c               the templates: how the shapes of lines are remembered
+ *   value.c walk.c path.c  the rest, off the hot path */
 #ifndef EV_JSON_INNER_H
 #define EV_JSON_INNER_H
 
@@ -18,12 +17,14 @@
 #include "base/slice.h"
 #include "json/scan.h"
 
+/* What is wanted, as a tree of steps: node 0 is the root value, a child is one key or index
+ * deeper. */
 struct want {
-    struct json_step step;   /* owned */
-    int index;               /* in `out`, or -1 */
-    int child, sibling;      /* nodes; 0 is none */
-    uint64_t key_lengths;    /* bit n % 64 is set where a child's key has n bytes */
-    uint64_t seen;           /* the scan that met it last: a second time is a duplicate key */
+    struct json_step step; /* owned */
+    int index;             /* in `out`, or -1 */
+    int child, sibling;    /* nodes; 0 is none */
+    uint64_t key_lengths;  /* bit n % 64 is set where a child's key has n bytes */
+    uint64_t seen;         /* the scan that met it last: a second time is a duplicate key */
 };
 
 struct frame {
@@ -31,34 +32,36 @@ struct frame {
     long index;        /* of an array's current element */
 };
 
-/* The shapes of lines, as a tree: a node is a literal text (punctuation, keys, white space) and then a scalar value,
- * or the end of the line, or more literal text. What may follow is a chain of alternatives. Lines that
- * differ late share their beginning, so a mismatch never starts over. By JSON's grammar a text can be cut into literals
- * and values in one way only, so at most one alternative fits: no choice is ever taken back. */
+/* The shapes of lines, as a tree: a node is a literal text (punctuation, keys, white space) and
+ * then a scalar value, or the end of the line, or more literal text. What may follow is a chain
+ * of alternatives. Lines that differ late share their beginning, so a mismatch never starts
+ * over. By JSON's grammar a text can be cut into literals and values in one way only, and how a
+ * literal is cut into nodes depends on nothing else; so at most one alternative fits, and no
+ * choice is taken back. */
 enum { LITERAL_MAX = 32 };
 enum shape_kind { SHAPE_VALUE, SHAPE_MORE, SHAPE_END };
 
 struct shape {
     char literal[LITERAL_MAX];
-    uint32_t next;       /* the first of what may follow */
-    uint32_t other;      /* the next alternative to this node; 0 is none */
-    int32_t want;        /* the value's index in `out`, or -1 */
-    uint32_t marks;      /* not of SHAPE_VALUE; position in shapes.marks, 0 is none */
+    uint32_t next;  /* the first of what may follow */
+    uint32_t other; /* the next alternative to this node; 0 is none */
+    int32_t want;   /* the value's index in `out`, or -1 */
+    uint32_t marks; /* not of SHAPE_VALUE; position in shapes.marks, 0 is none */
     uint8_t kind;
-    uint8_t literal_n;   /* SHAPE_MORE: LITERAL_MAX, or less where it has marks; else less */
-    uint8_t width;       /* of the value, the last time; 0: do not guess */
+    uint8_t literal_n; /* SHAPE_MORE: LITERAL_MAX, or less where it has marks; else less */
+    uint8_t width;     /* of the value, the last time; 0: do not guess */
     uint8_t misjudged;
-    char unused[12];     /* a cache line each */
+    char unused[12]; /* a cache line each */
 };
 
 enum { MAX_MISJUDGED = 128 };
 
-/* What else a literal means: a wanted object or array begins or ends in it, or (at the end of the line) is
- * missing in this shape. */
+/* What else a literal means: a wanted object or array begins or ends in it, or (where the line
+ * ends) a field is missing in this shape. */
 struct mark {
     enum { MARK_BEGIN, MARK_END, MARK_MISSING } what;
-    bool last;       /* of its literal */
-    uint8_t at;      /* the byte of the literal */
+    bool last;  /* of its literal */
+    uint8_t at; /* the byte of the literal */
     int32_t want;
 };
 
@@ -77,34 +80,34 @@ struct engine {
     const char *name;
     bool (*text)(struct json_scanner *s, struct slice text, const char *limit,
         struct json_field *out, struct err *e);
-    const char *(*line)(struct shapes *t, const char *p, const char *end,
-        struct json_field *out, size_t *text_n);
+    const char *(*line)(
+        struct shapes *t, const char *p, const char *end, struct json_field *out, size_t *text_n);
 };
 extern const struct engine json_engine_portable, json_engine_avx2;
 
 struct json_scanner {
     const struct engine *engine;
     int max_depth;
-    uint64_t *is_object; /* a bit for each open container */
+    uint64_t *is_object;  /* a bit for each open container */
     struct frame *frames; /* of the outer containers, as deep as paths go; [0] is unused */
     int n_frames;
     struct want *wants;
     int n_wants, n_fields;
     uint64_t scans;
-    bool repeated; /* the text had a wanted key twice */
+    bool repeated;  /* the text had a wanted key twice */
     struct buf key; /* unescaped */
     struct shapes shapes;
     const char *missed; /* the line that json_scan_line() tried last, in vain */
 };
 
-/* The child of node for a key, met in this scan; NULL where nothing in it is wanted. If it was met before, its fields go
- * back to missing. key is as written. */
-struct want *want_key_slow(
-    struct json_scanner *s, struct want *node, struct slice key, bool escaped, struct json_field *out);
-static inline struct want *want_key(
-    struct json_scanner *s, struct want *node, struct slice key, bool escaped, struct json_field *out) {
+/* The child of node for a key, as it is written; NULL where nothing in it is wanted. If this
+ * scan has met it before, its fields go back to missing. */
+struct want *want_known_key(struct json_scanner *s, struct want *node, struct slice key,
+    bool escaped, struct json_field *out);
+static inline struct want *want_key(struct json_scanner *s, struct want *node, struct slice key,
+    bool escaped, struct json_field *out) {
     if (!escaped && !(node->key_lengths >> key.n % 64 & 1)) return NULL;
-    return want_key_slow(s, node, key, escaped, out);
+    return want_known_key(s, node, key, escaped, out);
 }
 struct want *want_index(struct json_scanner *s, const struct want *node, long index);
 
@@ -152,7 +155,6 @@ static inline enum json_kind kind_of(char first) {
     default: return first == '-' || is_digit(first) ? JSON_NUMBER : JSON_MISSING;
     }
 }
-
 
 /* ---- over text that was accepted ---- */
 

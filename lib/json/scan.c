@@ -61,7 +61,8 @@ int json_want(struct json_scanner *s, const struct json_path *path) {
     int at = 0;
     for (size_t i = 0; i < path->n; i++) {
         int child = s->wants[at].child;
-        while (child && !json_step_eq(&s->wants[child].step, &path->steps[i])) child = s->wants[child].sibling;
+        while (child && !json_step_eq(&s->wants[child].step, &path->steps[i]))
+            child = s->wants[child].sibling;
         at = child ? child : add_child(s, at, &path->steps[i]);
     }
     /* A container at depth d is a value at step d - 1. */
@@ -77,13 +78,14 @@ int json_want(struct json_scanner *s, const struct json_path *path) {
 int json_wanted(const struct json_scanner *s) { return s->n_fields; }
 
 /* Depth is that of a wanted path, not of the input. */
-static void forget_fields(const struct json_scanner *s, const struct want *w, struct json_field *out) {
+static void forget_fields(
+    const struct json_scanner *s, const struct want *w, struct json_field *out) {
     if (w->index >= 0) out[w->index] = (struct json_field){0};
     for (int i = w->child; i; i = s->wants[i].sibling) forget_fields(s, &s->wants[i], out);
 }
 
-struct want *want_key_slow(
-    struct json_scanner *s, struct want *node, struct slice key, bool escaped, struct json_field *out) {
+struct want *want_known_key(struct json_scanner *s, struct want *node, struct slice key,
+    bool escaped, struct json_field *out) {
     if (escaped) {
         s->key.n = 0;
         if (!json_unescape(key, &s->key)) return NULL;
@@ -113,7 +115,8 @@ struct want *want_index(struct json_scanner *s, const struct want *node, long in
 bool scan_expected(struct err *e, struct slice text, const char *at, const char *expected) {
     size_t byte = (size_t)(at - text.p) + 1;
     if (text.n == 0) return err_set(e, EXIT_BAD_DATA, "empty: expected %s", expected);
-    if (at >= text.p + text.n) return err_set(e, EXIT_BAD_DATA, "ends where %s was expected", expected);
+    if (at >= text.p + text.n)
+        return err_set(e, EXIT_BAD_DATA, "ends where %s was expected", expected);
     char found[16];
     unsigned char c = (unsigned char)*at;
     snprintf(found, sizeof found, c > ' ' && c < 0x7F ? "'%c'" : "byte 0x%02x", c);
@@ -156,7 +159,7 @@ bool json_scan(struct json_scanner *s, struct slice text, const char *limit, str
 
 const char *json_scan_line(struct json_scanner *s, const char *p, const char *end,
     struct json_field *out, size_t *text_n) {
-    if (!shapes_try(&s->shapes)) return NULL;
+    if ((size_t)(end - p) > UINT32_MAX || !shapes_try(&s->shapes)) return NULL;
     const char *newline = s->engine->line(&s->shapes, p, end, out, text_n);
     shapes_tried(&s->shapes, newline != NULL);
     s->missed = newline ? NULL : p;

@@ -1,5 +1,5 @@
-/* The engine for x86 with AVX2: 32 bytes at once. Compiled with -mavx2 -mbmi -mbmi2; scan.c asks the
- * processor before it uses it. */
+/* The engine for x86 with AVX2: 32 bytes at once. Compiled with -mavx2 -mbmi -mbmi2; scan.c asks
+ * the processor before it uses it. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,16 +12,21 @@
 enum { BLOCK = 32 };
 
 #define EACH_LONG(b) (long long)(0x0101010101010101ULL * (b))
-#define EACH_BYTE(b) {EACH_LONG(b), EACH_LONG(b), EACH_LONG(b), EACH_LONG(b)}
+#define EACH_BYTE(b)                                                                               \
+    { EACH_LONG(b), EACH_LONG(b), EACH_LONG(b), EACH_LONG(b) }
 
 static inline __m256i load(const char *p) { return _mm256_loadu_si256((const __m256i_u *)p); }
 
-/* In memory, and kept from the optimizer: it would build each of them anew for each block. */
+/* In memory, and kept from the optimizer, which would build each of them anew for each block. */
 struct constants {
     __m256i quote, backslash, space, zero, nine;
 };
 static const struct constants all_constants = {
-    .quote = EACH_BYTE('"'), .backslash = EACH_BYTE('\\'), .space = EACH_BYTE(' '), .zero = EACH_BYTE('0'), .nine = EACH_BYTE(9),
+    .quote = EACH_BYTE('"'),
+    .backslash = EACH_BYTE('\\'),
+    .space = EACH_BYTE(' '),
+    .zero = EACH_BYTE('0'),
+    .nine = EACH_BYTE(9),
 };
 static inline const struct constants *constants(void) {
     const struct constants *c = &all_constants;

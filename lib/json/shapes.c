@@ -1,16 +1,24 @@
 /* How shapes are learned, and when trying them pays.
  *
- * A line costs a try, and where that misses the general scan as well. So outcomes are counted over windows
- * of TRIES lines: where fewer than a quarter hit, everything is forgotten and the next lines are not tried,
- * at first REST of them, then twice as many each time. New shapes cost some three general scans each:
- * LEARN_FIRST at once, then one for each LEARN_EVERY lines tried. So input without any shape costs a few percent
- * more than the general scan alone, and input whose shape changes is soon fast again. */
+ * A line costs a try, and where that misses the general scan as well. So outcomes are counted
+ * over windows of TRIES lines: where fewer than a quarter hit, everything is forgotten and the
+ * next lines are not tried, at first REST of them, then twice as many each time. A new shape
+ * costs some three general scans: LEARN_FIRST are free, then one for each LEARN_EVERY lines
+ * tried. So input without any shape costs a few percent more than the general scan alone, and
+ * input whose shape changes is soon fast again. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "json/inner.h"
 
-enum { TRIES = 256, REST = 4096, MAX_DOUBLINGS = 6, LEARN_FIRST = 32, LEARN_EVERY = 64, FORGIVE = 8 };
+enum {
+    TRIES = 256,
+    REST = 4096,
+    MAX_DOUBLINGS = 6,
+    LEARN_FIRST = 32,
+    LEARN_EVERY = 64,
+    FORGIVE = 8
+};
 
 /* Of one line, and of all. */
 enum { MAX_STEPS = 1024, MAX_MARKS = 64 };
@@ -22,9 +30,7 @@ bool shapes_try(struct shapes *t) {
     return false;
 }
 
-static void forget(struct shapes *t) {
-    t->first = t->n = t->n_marks = t->learned = 0;
-}
+static void forget(struct shapes *t) { t->first = t->n = t->n_marks = t->learned = 0; }
 
 /* Fields whose width varied may have settled by now. */
 static void forgive(struct shapes *t) {
@@ -74,7 +80,7 @@ struct cut {
     const struct json_field *fields;
     int n_fields;
     struct step steps[MAX_STEPS];
-    int n;              /* the last one is being made */
+    int n; /* the last one is being made */
     struct mark marks[MAX_MARKS];
     int n_marks;
     bool full;
@@ -82,7 +88,9 @@ struct cut {
 
 static void begin_step(struct cut *c, const char *p) {
     c->full |= c->n == MAX_STEPS;
-    if (!c->full) c->steps[c->n++] = (struct step){.p = p, .kind = SHAPE_MORE, .want = -1, .mark = c->n_marks};
+    if (!c->full)
+        c->steps[c->n++] =
+            (struct step){.p = p, .kind = SHAPE_MORE, .want = -1, .mark = c->n_marks};
 }
 
 static void add_literal(struct cut *c, const char *p, const char *behind) {
@@ -94,7 +102,8 @@ static void add_mark(struct cut *c, int what, const char *at, int want) {
     struct step *step = &c->steps[c->n - 1];
     c->full |= c->n_marks == MAX_MARKS;
     if (c->full) return;
-    c->marks[c->n_marks++] = (struct mark){.what = what, .at = (uint8_t)(at - step->p), .want = want};
+    c->marks[c->n_marks++] =
+        (struct mark){.what = what, .at = (uint8_t)(at - step->p), .want = want};
     step->n_marks++;
 }
 
@@ -137,10 +146,8 @@ static const char *cut_token(struct cut *c, const char *p, const char *end) {
     bool escaped;
     if (*p == '"') {
         behind = past_string(p, &escaped);
-        if (is_key(behind, end))
-            add_literal(c, p, behind);
-        else
-            add_value(c, p, p + 1, behind);
+        if (is_key(behind, end)) add_literal(c, p, behind);
+        else add_value(c, p, p + 1, behind);
     } else if (*p == '{' || *p == '[' || *p == '}' || *p == ']') {
         add_bracket(c, p);
     } else if (*p == ',' || *p == ':' || is_space(*p)) {
@@ -183,7 +190,8 @@ static bool make_room(struct shapes *t, const struct cut *c) {
 
 static uint32_t add_shape(struct shapes *t, const struct cut *c, const struct step *step) {
     struct shape *shape = &t->nodes[++t->n];
-    *shape = (struct shape){.kind = (uint8_t)step->kind, .literal_n = (uint8_t)step->n, .want = step->want};
+    *shape = (struct shape){
+        .kind = (uint8_t)step->kind, .literal_n = (uint8_t)step->n, .want = step->want};
     if (step->width <= UINT8_MAX) shape->width = (uint8_t)step->width;
     memcpy(shape->literal, step->p, step->n);
     if (step->n_marks) {
@@ -194,7 +202,8 @@ static uint32_t add_shape(struct shapes *t, const struct cut *c, const struct st
     return t->n;
 }
 
-/* Among the alternatives at *link the one for this step; NULL: there are too many; or a link with 0, where it belongs. */
+/* Among the alternatives at *link the one for this step; NULL: there are too many; or a link
+ * with 0, where it belongs. */
 static uint32_t *find_shape(const struct shapes *t, const struct step *step, uint32_t *link) {
     for (int others = 0; *link != 0; others++) {
         struct shape *shape = &t->nodes[*link];

@@ -89,10 +89,12 @@ bool json_text(const struct json_field *f, struct buf *scratch, struct slice *ou
     return true;
 }
 
-/* The letter behind the backslash, 'u' where there is no short form, 0 where c stands for itself. */
+/* The letter behind the backslash, 'u' where there is no short form, 0 where c stands for
+ * itself. */
 static char escape_letter(unsigned char c) {
     switch (c) {
-    case '"': case '\\': return (char)c;
+    case '"':
+    case '\\': return (char)c;
     case '\b': return 'b';
     case '\f': return 'f';
     case '\n': return 'n';
@@ -110,10 +112,8 @@ void json_write_string(struct buf *out, struct slice s) {
         if (!letter) continue;
         buf_add(out, s.p + done, i - done);
         done = i + 1;
-        if (letter == 'u')
-            buf_printf(out, "\\u%04x", (unsigned)s.p[i]);
-        else
-            buf_add(out, (char[]){'\\', letter}, 2);
+        if (letter == 'u') buf_printf(out, "\\u%04x", (unsigned)s.p[i]);
+        else buf_add(out, (char[]){'\\', letter}, 2);
     }
     buf_add(out, s.p + done, s.n - done);
     buf_addc(out, '"');
@@ -133,7 +133,8 @@ bool utf8_valid(struct slice s, size_t *at) {
 const char *json_kind_name(enum json_kind k) {
     switch (k) {
     case JSON_NULL: return "null";
-    case JSON_FALSE: case JSON_TRUE: return "true or false";
+    case JSON_FALSE:
+    case JSON_TRUE: return "true or false";
     case JSON_NUMBER: return "number";
     case JSON_STRING: return "string";
     case JSON_OBJECT: return "object";

@@ -1,13 +1,15 @@
-/* The scanner against jansson, on acceptance and on values; its engines and its two paths against each other.
+/* The scanner against jansson, on acceptance and on values; its engines and its two paths
+ * against each other.
  *
- *   clang -std=c11 -D_GNU_SOURCE -O2 -g -mavx2 -mbmi -mbmi2 -fsanitize=fuzzer,address,undefined \
- *       -fno-sanitize-recover=all -Ilib tests/fuzz/fuzz_json.c lib/json/[a-z]*.c lib/base/buf.c \
- *       lib/base/err.c -ljansson -o fuzz_json
- *   ./fuzz_json -max_len=256 -detect_leaks=0 CORPUS
+ *   clang -std=c11 -D_GNU_SOURCE -O2 -g -mavx2 -mbmi -mbmi2 \
+ *       -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ilib \
+ *       tests/fuzz/fuzz_json.c lib/json/[a-z]*.c lib/base/buf.c lib/base/err.c -ljansson
+ *   ./a.out -max_len=256 -detect_leaks=0 CORPUS
  *
  * An input is a text and three bytes that say how it is damaged once its shape is known. Jansson
- * refuses some valid texts and takes one kind of invalid ones: refuses_valid() and takes_nul() list them, and
- * tests/unit/json/scan.c shows them. There are no other differences. */
+ * refuses some valid texts and takes one kind of invalid ones: refuses_valid() and takes_nul()
+ * list them, and tests/unit/json/scan.c shows them. There are no other differences. */
+
 /* Jansson names its types as we name our kinds. */
 #define JSON_OBJECT JANSSON_OBJECT
 #define JSON_ARRAY JANSSON_ARRAY
@@ -74,9 +76,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 /* Valid, but refused by jansson. It stops there, so the rest of the text has not been compared. */
 static bool refuses_valid(const json_error_t *error) {
     switch (json_error_code(error)) {
-    case json_error_numeric_overflow: return true;   /* 1e400, integers beyond 64 bits */
-    case json_error_stack_overflow: return true;     /* deeper than 2,048 values */
-    case json_error_null_byte_in_key: return true;   /* {"\u0000":1} */
+    case json_error_numeric_overflow: return true; /* 1e400, integers beyond 64 bits */
+    case json_error_stack_overflow: return true;   /* deeper than 2,048 values */
+    case json_error_null_byte_in_key: return true; /* {"\u0000":1} */
     default: return strstr(error->text, "invalid Unicode") != NULL; /* "\uD800", "\uDC00\uD800" */
     }
 }
@@ -129,7 +131,8 @@ static void compare_array(const struct json_field *f, json_t *j) {
 }
 
 /* Of duplicates the last one counts. */
-static bool comes_again(const struct json_field *f, struct json_walk walk, const struct json_field *key) {
+static bool comes_again(
+    const struct json_field *f, struct json_walk walk, const struct json_field *key) {
     struct json_field later, value;
     while (json_next(f, &walk, &later, &value))
         if (same_key(key, &later)) return true;
@@ -154,12 +157,22 @@ static void compare_object(const struct json_field *f, json_t *j) {
 static void compare(const struct json_field *f, json_t *j) {
     MUST(j);
     switch (json_typeof(j)) {
-    case JANSSON_OBJECT: MUST(f->kind == JSON_OBJECT); compare_object(f, j); break;
-    case JANSSON_ARRAY: MUST(f->kind == JSON_ARRAY); compare_array(f, j); break;
+    case JANSSON_OBJECT:
+        MUST(f->kind == JSON_OBJECT);
+        compare_object(f, j);
+        break;
+    case JANSSON_ARRAY:
+        MUST(f->kind == JSON_ARRAY);
+        compare_array(f, j);
+        break;
     case JANSSON_STRING:
         MUST(f->kind == JSON_STRING && text_is(f, json_string_value(j), json_string_length(j)));
         break;
-    case JSON_INTEGER: case JSON_REAL: MUST(f->kind == JSON_NUMBER); compare_number(f, j); break;
+    case JSON_INTEGER:
+    case JSON_REAL:
+        MUST(f->kind == JSON_NUMBER);
+        compare_number(f, j);
+        break;
     case JANSSON_TRUE: MUST(f->kind == JSON_TRUE); break;
     case JANSSON_FALSE: MUST(f->kind == JSON_FALSE); break;
     case JANSSON_NULL: MUST(f->kind == JSON_NULL); break;
@@ -175,10 +188,8 @@ static void compare_wanted(const struct json_field *fields, json_t *root) {
             j = step->key.p ? json_object_getn(j, step->key.p, step->key.n)
                             : json_array_get(j, (size_t)step->index);
         }
-        if (j)
-            compare(&fields[i], j);
-        else
-            MUST(fields[i].kind == JSON_MISSING);
+        if (j) compare(&fields[i], j);
+        else MUST(fields[i].kind == JSON_MISSING);
     }
 }
 
@@ -186,7 +197,8 @@ static void compare_wanted(const struct json_field *fields, json_t *root) {
 
 static bool same(const struct json_field *a, const struct json_field *b) {
     for (int i = 0; i < N_WANTED; i++)
-        if (a[i].p != b[i].p || a[i].n != b[i].n || a[i].kind != b[i].kind || a[i].escaped != b[i].escaped)
+        if (a[i].p != b[i].p || a[i].n != b[i].n || a[i].kind != b[i].kind ||
+            a[i].escaped != b[i].escaped)
             return false;
     return true;
 }

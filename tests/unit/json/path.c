@@ -50,7 +50,8 @@ static void test_errors(void) {
     static const struct {
         const char *text;
         int column;
-    } cases[] = {{"", 1}, {".a", 1}, {"a.", 3}, {"a..b", 3}, {"1a", 1}, {"-a", 1}, {"a.[0]", 3}, {"[0]", 1}, {" a", 1}};
+    } cases[] = {{"", 1}, {".a", 1}, {"a.", 3}, {"a..b", 3}, {"1a", 1}, {"-a", 1}, {"a.[0]", 3},
+        {"[0]", 1}, {" a", 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(says, sizeof says, "column %d: %s", cases[i].column, no_name);
         check_error(slice_of(cases[i].text), says);
@@ -75,7 +76,8 @@ static void test_front(void) {
     json_path_free(&path);
     text = slice_of("a[1] = 2");
     CHECK(json_path_parse_front(&text, &path, &e));
-    CHECK(path.n == 2 && path.steps[1].index == 1 && !path.steps[1].key.p && slice_is(text, " = 2"));
+    CHECK(
+        path.n == 2 && path.steps[1].index == 1 && !path.steps[1].key.p && slice_is(text, " = 2"));
     json_path_free(&path);
     text = slice_of("a. b");
     CHECK(!json_path_parse_front(&text, &path, &e) && slice_is(text, "a. b"));

@@ -15,7 +15,8 @@ static int want(struct json_scanner *s, const char *text) {
 }
 
 /* In a block of exactly the text's size. */
-static bool scan(struct json_scanner *s, struct slice text, char **copy, struct json_field *out, struct err *e) {
+static bool scan(
+    struct json_scanner *s, struct slice text, char **copy, struct json_field *out, struct err *e) {
     *copy = mem_alloc(text.n);
     if (text.n) memcpy(*copy, text.p, text.n);
     return json_scan(s, (struct slice){*copy, text.n}, *copy + text.n, out, e);
@@ -77,7 +78,8 @@ static void test_says_what_is_wrong(void) {
 
 /* What follows the text does not count, though it is readable. */
 static void test_ends_with_the_text(void) {
-    static const char text[] = "12345.5e7\"true}                                                        ";
+    static const char text[] =
+        "12345.5e7\"true}                                                        ";
     struct json_scanner *s = json_scanner_new(1024);
     struct err e;
     const char *limit = text + sizeof text - 1;
@@ -87,7 +89,8 @@ static void test_ends_with_the_text(void) {
     CHECK(!json_scan(s, (struct slice){text, 8}, limit, NULL, &e));
     CHECK(json_scan(s, (struct slice){text, 9}, limit, NULL, &e));
     CHECK(!json_scan(s, (struct slice){text + 10, 3}, limit, NULL, &e));
-    static const char string[] = "{\"a\":\"b\"}                                                        ";
+    static const char string[] =
+        "{\"a\":\"b\"}                                                        ";
     CHECK(json_scan(s, (struct slice){string, 9}, string + sizeof string - 1, NULL, &e));
     CHECK(!json_scan(s, (struct slice){string, 7}, string + sizeof string - 1, NULL, &e));
     CHECK_STR(e.text, "ends inside a string");
@@ -102,7 +105,8 @@ static void test_depth(void) {
     struct err e = {0};
     for (int depth = 1024; depth <= 1025; depth++) {
         text.n = 0;
-        for (int i = 0; i < depth; i++) buf_adds(&text, i == 0 ? "{\"a\":" : i % 2 ? "[" : "{\"b\":");
+        for (int i = 0; i < depth; i++)
+            buf_adds(&text, i == 0 ? "{\"a\":" : i % 2 ? "[" : "{\"b\":");
         buf_adds(&text, "1");
         for (int i = depth - 1; i >= 0; i--) buf_adds(&text, i % 2 ? "]" : "}");
         bool ok = json_scan(s, buf_slice(&text), text.p + text.n, out, &e);
@@ -134,7 +138,8 @@ static void test_finds_fields(void) {
     CHECK(field_is(&out[payment], JSON_OBJECT, "{\"id\":7,\"status\":null}"));
     CHECK(field_is(&out[status], JSON_NULL, "null"));
     CHECK(field_is(&out[price], JSON_NUMBER, "2.50"));
-    CHECK(field_is(&out[items], JSON_ARRAY, "[{\"price\":1},{\"x\":[{\"price\":3}],\"price\":2.50}, 5 ]"));
+    CHECK(field_is(
+        &out[items], JSON_ARRAY, "[{\"price\":1},{\"x\":[{\"price\":3}],\"price\":2.50}, 5 ]"));
     CHECK(out[none].kind == JSON_MISSING && !out[none].p && out[none].n == 0);
     CHECK(field_is(&out[empty], JSON_TRUE, "true"));
     CHECK(field_is(&out[odd], JSON_STRING, "") && !out[odd].escaped);
@@ -150,7 +155,8 @@ static void test_duplicates(void) {
     int a = want(s, "a"), ab = want(s, "a.b"), ac = want(s, "a.c[0]");
     struct json_field out[3];
     struct err e;
-    const char *text = "{\"a\":{\"b\":1,\"c\":[1]},\"\\u0061\":{\"c\":[2],\"b\":3,\"c\":[4],\"b\":5}}";
+    const char *text =
+        "{\"a\":{\"b\":1,\"c\":[1]},\"\\u0061\":{\"c\":[2],\"b\":3,\"c\":[4],\"b\":5}}";
     CHECK(json_scan(s, slice_of(text), text + strlen(text), out, &e));
     CHECK(field_is(&out[ab], JSON_NUMBER, "5") && field_is(&out[ac], JSON_NUMBER, "4"));
     text = "{\"a\":{\"b\":1,\"c\":[1]},\"a\":2}";

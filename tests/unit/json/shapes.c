@@ -1,4 +1,5 @@
-/* Lines of known shape and the general path must agree, and so must the engines: on damaged lines, too. */
+/* Lines of known shape and the general path must agree, and so must the engines: on damaged
+ * lines, too. */
 #include "check.h"
 
 #include <stdint.h>
@@ -7,23 +8,36 @@
 #include "json/scan.h"
 
 static const char *const seeds[] = {
-    "{\"event_id\":\"2fef107a27529ad0\",\"order_id\":\"O0778435\",\"city_id\":\"BLR\",\"event_type\":"
+    "{\"event_id\":\"2fef107a27529ad0\",\"order_id\":\"O0778435\",\"city_id\":\"BLR\",\"event_"
+    "type\":"
     "\"ORDER_DELIVERED\",\"event_ts\":\"2025-11-14T02:13:45.120Z\",\"order_value\":903.01,"
     "\"delivery_duration_sec\":960,\"payment\":{\"id\":\"P3728306\",\"status\":\"PAID\"}}",
-    "{\"event_id\":null,\"order_id\":\"O\\u00e9\\n\",\"city_id\":\"\xE2\x82\xAC\",\"event_type\":true,"
+    "{\"event_id\":null,\"order_id\":\"O\\u00e9\\n\",\"city_id\":\"\xE2\x82\xAC\",\"event_type\":"
+    "true,"
     "\"event_ts\":-1.5e+3,\"order_value\":0,\"delivery_duration_sec\":1e400,\"payment\":{}}",
     "{ \"a\" : [ 1 , {\"b\":\"x\"} , [] ] , \"payment\" : [ {\"status\":false} ] }  ",
-    "{\"a\":{\"b\":1,\"c\":[1,2,3,{\"d\":null}]},\"event_id\":\"\",\"payment\":{\"status\":\"PAID\"}}",
+    "{\"a\":{\"b\":1,\"c\":[1,2,3,{\"d\":null}]},\"event_id\":\"\",\"payment\":{\"status\":"
+    "\"PAID\"}}",
     "{\"city_id\":\"a\",\"c\\u0069ty_id\":\"b\",\"payment\":{\"status\":1},\"payment\":2}",
     "{\"long\":\"0123456789012345678901234567890123456789012345678901234567890123456789\",\"n\":"
-    "12345678901234567890123456789012345678.1234567890123456789012345678901234567890,\"city_id\":\"\"}",
+    "12345678901234567890123456789012345678.1234567890123456789012345678901234567890,\"city_id\":"
+    "\"\"}",
     "{}",
     "{\"city_id\":\"\xF0\x9F\x98\x80\xED\x9F\xBF\xC2\x80\",\"order_value\":-0.0}\r",
 };
 enum { N_SEEDS = sizeof seeds / sizeof *seeds };
 
 static const char *const wanted[] = {
-    "event_ts", "order_value", "city_id", "payment", "payment.status", "a", "a[1].b", "a[2]", "a.c[3]", "n",
+    "event_ts",
+    "order_value",
+    "city_id",
+    "payment",
+    "payment.status",
+    "a",
+    "a[1].b",
+    "a[2]",
+    "a.c[3]",
+    "n",
 };
 enum { N_WANTED = sizeof wanted / sizeof *wanted };
 
@@ -48,14 +62,13 @@ static uint64_t random_below(uint64_t n) {
 
 /* One to three bytes changed, removed or doubled. */
 static size_t damage(char *line, size_t n) {
-    static const char bytes[] = "\"\\{}[]:,0123456789-+.eEutfn \t\r\n\x01\x7F\x80\xC3\xE2\xED\xF0\xFF";
+    static const char bytes[] =
+        "\"\\{}[]:,0123456789-+.eEutfn \t\r\n\x01\x7F\x80\xC3\xE2\xED\xF0\xFF";
     for (uint64_t times = 1 + random_below(3); times > 0 && n > 1; times--) {
         size_t at = random_below(n);
         switch (random_below(4)) {
         case 0: memmove(line + at, line + at + 1, --n - at); break;
-        case 1:
-            memmove(line + at + 1, line + at, n++ - at);
-            break;
+        case 1: memmove(line + at + 1, line + at, n++ - at); break;
         case 2: line[at] = (char)random_below(256); break;
         default: line[at] = bytes[random_below(sizeof bytes - 1)];
         }
@@ -65,7 +78,8 @@ static size_t damage(char *line, size_t n) {
 
 static bool same(const struct json_field *a, const struct json_field *b) {
     for (int i = 0; i < N_WANTED; i++)
-        if (a[i].p != b[i].p || a[i].n != b[i].n || a[i].kind != b[i].kind || a[i].escaped != b[i].escaped)
+        if (a[i].p != b[i].p || a[i].n != b[i].n || a[i].kind != b[i].kind ||
+            a[i].escaped != b[i].escaped)
             return false;
     return true;
 }
@@ -93,7 +107,8 @@ struct trio {
     struct json_scanner *plain, *warm, *warm_portable;
 };
 
-/* `after` bytes follow the line, so that blocks may or may not reach beyond it. Returns whether a shape matched. */
+/* `after` bytes follow the line, so that blocks may or may not reach beyond it. Returns whether
+ * a shape matched. */
 static bool compare(struct trio *t, const char *line, size_t n, size_t after) {
     size_t total = n + 1 + after;
     char *p = mem_alloc(total);
@@ -144,7 +159,8 @@ static void test_ends(void) {
     struct trio t = {scanner("portable"), scanner("avx2"), scanner("portable")};
     for (int i = 0; i < N_SEEDS; i++) {
         bool hit = false;
-        for (size_t after = 0; after < 100; after++) hit = compare(&t, seeds[i], strlen(seeds[i]), after);
+        for (size_t after = 0; after < 100; after++)
+            hit = compare(&t, seeds[i], strlen(seeds[i]), after);
         /* A line with a wanted key twice is never remembered. */
         CHECK(hit == (strstr(seeds[i], "\\u0069") == NULL));
     }
@@ -181,8 +197,8 @@ static void test_widths(void) {
     state = 5;
     for (int i = 0; i < 5000 && check_ok; i++) {
         int text = (int)random_below(600), digits = 1 + (int)random_below(40);
-        int n = snprintf(line, sizeof line, "{\"city_id\":\"%.*s\",\"n\":%.*s,\"a\":%d}", text, value, digits,
-            value, i);
+        int n = snprintf(line, sizeof line, "{\"city_id\":\"%.*s\",\"n\":%.*s,\"a\":%d}", text,
+            value, digits, value, i);
         CHECK(compare(&t, line, (size_t)n, 0) == (i > 0));
     }
     json_scanner_free(t.plain);

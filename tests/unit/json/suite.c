@@ -1,4 +1,5 @@
-/* The JSON test suite: every y_ file is accepted, every n_ file rejected, and what we say to each i_ file. */
+/* The JSON test suite: every y_ file is accepted, every n_ file rejected, and what we say to
+ * each i_ file. */
 #include "check.h"
 
 #include <dirent.h>
@@ -6,8 +7,8 @@
 #include "base/buf.h"
 #include "json/scan.h"
 
-/* Accepted are numbers of any size, as their digits pass through, and lone surrogate escapes, which are
- * grammatical; bytes that are no UTF-8 and the byte order mark are not. */
+/* Accepted are numbers of any size, as their digits pass through, and lone surrogate escapes,
+ * which are grammatical; bytes that are no UTF-8 and the byte order mark are not. */
 static const struct verdict {
     const char *name;
     bool accepted;
