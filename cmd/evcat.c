@@ -64,6 +64,12 @@ static void pace(struct stage *st, uint64_t n, int64_t rate) {
         &(struct timespec){(due_ns - is_ns) / 1000000000, (due_ns - is_ns) % 1000000000}, NULL);
 }
 
+static _Noreturn void usage(struct stage *st, const char *message) {
+    struct err e;
+    err_set(&e, EXIT_USAGE, "%s", message);
+    stage_fail(st, &e);
+}
+
 static void explain(const struct stage *st, int64_t since, int64_t until) {
     stage_explain(st);
     if (o.fields) printf("fields: %s\n", o.fields);
@@ -87,6 +93,7 @@ int main(int argc, char **argv) {
     int64_t since = parse_bound(&st, o.since, "--since", INT64_MIN);
     int64_t until = parse_bound(&st, o.until, "--until", INT64_MAX);
     st.needs_time = st.needs_time || st.o.time;
+    if (o.has_rate && !o.rate) usage(&st, "--rate: must be at least 1 event a second");
     struct projection *fields = o.fields ? projection_new(&st, o.fields) : NULL;
     if (st.o.explain) return explain(&st, since, until), stage_explained(&st);
 
