@@ -155,7 +155,8 @@ static bool bad_value(
     const struct event *ev, const char *column, const struct expr *x, struct err *e) {
     int field = x ? expr_field(x) : -1;
     err_at(e, "%s", column);
-    if (field >= 0) stage_reject(&st, ev, "bad_value", st.wanted[field].path, &ev->fields[field], e);
+    if (field >= 0)
+        stage_reject(&st, ev, "bad_value", st.wanted[field].path, &ev->fields[field], e);
     else stage_reject(&st, ev, "bad_value", NULL, NULL, e);
     return false;
 }

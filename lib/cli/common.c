@@ -92,8 +92,7 @@ static void act(struct stage *st, const char *action) {
  * O_PATH: to read or to write it stays an error. */
 static void hold_standard_descriptors(void) {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)!open("/dev/null", O_RDONLY | O_PATH);
+        if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDONLY | O_PATH);
 }
 
 /* Without an argument at a terminal nobody feeds the tool: say how it is used. */
