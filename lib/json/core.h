@@ -296,7 +296,7 @@ static inline size_t likely_width(struct shape *shape, size_t width) {
 static const char *scan_line(
     struct shapes *t, const char *p, const char *end, struct json_field *out, size_t *text_n) {
     const char *begin = p;
-    struct json_field unwanted;
+    struct json_field unwanted = {0};
     for (uint32_t i = t->first; i != 0;) {
         struct shape *shape = &t->nodes[i];
         bool roomy = LIKELY(end - p >= SLACK);

@@ -4,7 +4,7 @@
  *   core.h                 the code that reads text: scan_avx2.c and scan_portable.c each compile it
  *                          over their own primitives
  *   shapes.c               the templates: how the shapes of lines are remembered
- *   value.c walk.c path.c  the rest, off the hot path */
+ * value.c walk.c path.c  the rest, off the hot path */
 #ifndef EV_JSON_INNER_H
 #define EV_JSON_INNER_H
 
@@ -116,9 +116,22 @@ bool scan_expected(struct err *e, struct slice text, const char *at, const char 
 bool scan_bad_string(struct err *e, struct slice text, const char *at);
 bool scan_too_deep(struct err *e, int max_depth);
 
-/* shapes_try() is false while trying does not pay; shapes_tried() takes note of the outcome. */
-bool shapes_try(struct shapes *t);
-void shapes_tried(struct shapes *t, bool hit);
+enum { SHAPE_TRIES = 256 };
+void shapes_judge(struct shapes *t);
+
+/* False while trying does not pay. */
+static inline bool shapes_try(struct shapes *t) {
+    if (t->rest == 0) return true;
+    t->rest--;
+    return false;
+}
+
+/* Takes note of the outcome. */
+static inline void shapes_tried(struct shapes *t, bool hit) {
+    t->hit += hit;
+    if (++t->tried == SHAPE_TRIES) shapes_judge(t);
+}
+
 /* Remembers the shape of a line that json_scan() has accepted with these fields. */
 void shapes_learn(struct shapes *t, struct slice text, const struct json_field *fields, int n);
 void shapes_free(struct shapes *t);

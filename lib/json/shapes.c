@@ -1,8 +1,8 @@
 /* How shapes are learned, and when trying them pays.
  *
  * A line costs a try, and where that misses the general scan as well. So outcomes are counted
- * over windows of TRIES lines: where fewer than a quarter hit, everything is forgotten and the
- * next lines are not tried, at first REST of them, then twice as many each time. A new shape
+ * over windows of SHAPE_TRIES lines: where fewer than a quarter hit, everything is forgotten and
+ * the next lines are not tried, at first REST of them, then twice as many each time. A new shape
  * costs some three general scans: LEARN_FIRST are free, then one for each LEARN_EVERY lines
  * tried. So input without any shape costs a few percent more than the general scan alone, and
  * input whose shape changes is soon fast again. */
@@ -11,24 +11,11 @@
 
 #include "json/inner.h"
 
-enum {
-    TRIES = 256,
-    REST = 4096,
-    MAX_DOUBLINGS = 6,
-    LEARN_FIRST = 32,
-    LEARN_EVERY = 64,
-    FORGIVE = 8
-};
+enum { REST = 4096, MAX_DOUBLINGS = 6, LEARN_FIRST = 32, LEARN_EVERY = 64, FORGIVE = 8 };
 
 /* Of one line, and of all. */
 enum { MAX_STEPS = 1024, MAX_MARKS = 64 };
 enum { MAX_SHAPES = 8192, MAX_ALL_MARKS = 4096, MAX_OTHERS = 16 };
-
-bool shapes_try(struct shapes *t) {
-    if (t->rest == 0) return true;
-    t->rest--;
-    return false;
-}
 
 static void forget(struct shapes *t) { t->first = t->n = t->n_marks = t->learned = 0; }
 
@@ -40,22 +27,18 @@ static void forgive(struct shapes *t) {
     }
 }
 
-static void judge(struct shapes *t) {
+void shapes_judge(struct shapes *t) {
     if (++t->windows % FORGIVE == 0) forgive(t);
-    bool pays = t->hit >= TRIES / 4;
+    bool pays = t->hit >= SHAPE_TRIES / 4;
     if (pays) {
         t->failed = 0;
-        t->learned = t->learned > TRIES / LEARN_EVERY ? t->learned - TRIES / LEARN_EVERY : 0;
+        t->learned =
+            t->learned > SHAPE_TRIES / LEARN_EVERY ? t->learned - SHAPE_TRIES / LEARN_EVERY : 0;
     } else {
         forget(t);
         t->rest = (uint32_t)REST << (t->failed < MAX_DOUBLINGS ? t->failed++ : MAX_DOUBLINGS);
     }
     t->tried = t->hit = 0;
-}
-
-void shapes_tried(struct shapes *t, bool hit) {
-    t->hit += hit;
-    if (++t->tried == TRIES) judge(t);
 }
 
 void shapes_free(struct shapes *t) {
