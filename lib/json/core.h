@@ -1,4 +1,5 @@
-/* The code that reads text, compiled once for each engine. The including file defines before:
+/* The code that reads text, compiled once for each engine. Its primitives are those of block.h, unless
+ * the including file has defined ENGINE_BLOCKS and its own:
  *
  *   enum { BLOCK = ... };          bytes that the next two read
  *   size_t block_plain(p)          bytes at p that are neither quote, backslash, control character
@@ -10,6 +11,11 @@
  * Nothing reads at or behind `limit`: where less than SLACK bytes are left, single bytes are
  * looked at instead. */
 #include <string.h>
+
+#include "json/inner.h"
+#ifndef ENGINE_BLOCKS
+#include "json/block.h"
+#endif
 
 /* What a quick step may read: a literal, a quote, a block, and the byte behind it. */
 enum { SLACK = LITERAL_MAX + BLOCK + 2 };

@@ -1,8 +1,8 @@
 /* Inside lib/json only: what the scanner's parts share.
  *
  *   scan.c                 the scanner's life, what is wanted, errors
- *   core.h                 the code that reads text: scan_avx2.c and scan_portable.c each compile it
- *                          over their own primitives
+ *   core.h                 the code that reads text; scan_avx2.c and scan_portable.c compile it over
+ *                          primitives that look at a block of bytes at once
  *   shapes.c               the templates: how the shapes of lines are remembered
  * value.c walk.c path.c  the rest, off the hot path */
 #ifndef EV_JSON_INNER_H

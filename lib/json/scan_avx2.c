@@ -57,6 +57,7 @@ static inline bool literal_equal(const char *p, const struct shape *shape) {
     return _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(same), shape->literal_n) == 0;
 }
 
+#define ENGINE_BLOCKS
 #include "json/core.h"
 
 const struct engine json_engine_avx2 = {"avx2", scan_text, scan_line};
