@@ -154,8 +154,21 @@ static inline uint32_t find(const struct keys *k, struct slice bytes, uint64_t h
     return 0;
 }
 
+uint64_t keys_hash(const struct keys *k, struct slice bytes) {
+    return hash_bytes(bytes.p, bytes.n, k->seed);
+}
+
+void keys_expect(const struct keys *k, uint64_t hash) {
+    if (k->capacity) __builtin_prefetch(&k->slots[home_of(k, hash)]);
+}
+
+void keys_expect_soon(const struct keys *k, uint64_t hash) {
+    uint32_t number = k->capacity ? (uint32_t)k->slots[home_of(k, hash)] : 0;
+    if (number) __builtin_prefetch(keys_at(k, number));
+}
+
 uint32_t keys_find(const struct keys *k, struct slice bytes) {
-    return find(k, bytes, hash_bytes(bytes.p, bytes.n, k->seed));
+    return find(k, bytes, keys_hash(k, bytes));
 }
 
 static void append_to_order(struct keys *k, uint32_t number) {
@@ -166,8 +179,7 @@ static void append_to_order(struct keys *k, uint32_t number) {
     k->order[k->n++] = number;
 }
 
-uint32_t keys_put(struct keys *k, struct slice bytes) {
-    uint64_t hash = hash_bytes(bytes.p, bytes.n, k->seed);
+uint32_t keys_put(struct keys *k, struct slice bytes, uint64_t hash) {
     uint32_t number = find(k, bytes, hash);
     if (number) return number;
     if (k->n >= k->capacity / 4 * 3) rebuild(k);

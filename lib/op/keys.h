@@ -57,8 +57,12 @@ static inline struct slice keys_bytes(const struct key *key) {
     return (struct slice){p, key->n};
 }
 
+uint64_t keys_hash(const struct keys *k, struct slice bytes);
+/* Ask the memory for what keys_put() will look at: first where the key may lie, later the key itself. */
+void keys_expect(const struct keys *k, uint64_t hash);
+void keys_expect_soon(const struct keys *k, uint64_t hash);
 /* Finds or adds; never 0. May forget idle keys, so take hold of a number before the next call. */
-uint32_t keys_put(struct keys *k, struct slice bytes);
+uint32_t keys_put(struct keys *k, struct slice bytes, uint64_t hash);
 uint32_t keys_find(const struct keys *k, struct slice bytes); /* 0 when absent */
 static inline void keys_hold(struct keys *k, uint32_t number) {
     if (keys_at(k, number)->holders++ == 0) k->idle--;

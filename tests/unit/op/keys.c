@@ -25,6 +25,10 @@ static struct slice key_bytes(uint64_t i) {
     return (struct slice){text, (size_t)n};
 }
 
+static uint32_t add(struct keys *k, struct slice bytes) {
+    return keys_put(k, bytes, keys_hash(k, bytes));
+}
+
 enum { KEYS = 3000 };
 
 static void check_order(struct keys *k) {
@@ -41,7 +45,7 @@ static void keys_keep_their_numbers_and_are_ordered(void) {
     for (int i = 0; i < 20000; i++) {
         uint64_t which = draw() % KEYS;
         struct slice bytes = key_bytes(which);
-        uint32_t found = keys_find(&k, bytes), put = keys_put(&k, bytes);
+        uint32_t found = keys_find(&k, bytes), put = add(&k, bytes);
         CHECK(put && found == number[which] && (!found || put == found));
         CHECK(slice_eq(keys_bytes(keys_at(&k, put)), bytes));
         if (!found) keys_hold(&k, put);
@@ -58,7 +62,7 @@ static void few_keys_are_sorted_by_themselves(void) {
     keys_init(&k, 7);
     struct key_item items[700];
     for (size_t n = 0; n <= 700; n += 7) {
-        for (size_t i = 0; i < n; i++) items[i].key = keys_put(&k, key_bytes(i * 31 + n * 1000));
+        for (size_t i = 0; i < n; i++) items[i].key = add(&k, key_bytes(i * 31 + n * 1000));
         for (size_t i = 0; i < n; i++) items[i].group = items[i].key;
         keys_sort(&k, items, n);
         for (size_t i = 1; i < n; i++)
@@ -78,7 +82,7 @@ static void idle_keys_go_and_their_memory_is_used_again(void) {
     size_t most = 0;
     for (uint64_t wave = 0; wave < WAVES; wave++) {
         for (uint64_t i = 0; i < WAVE; i++) {
-            held[i] = keys_put(&k, key_bytes(i % 10 ? wave * WAVE + i : i));
+            held[i] = add(&k, key_bytes(i % 10 ? wave * WAVE + i : i));
             keys_hold(&k, held[i]);
         }
         keys_order(&k);
