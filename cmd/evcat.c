@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/io.h"
 #include "cli/describe.h"
 #include "cli/projection.h"
 #include "cli/stage.h"
@@ -60,8 +61,8 @@ static void pace(struct stage *st, uint64_t n, int64_t rate) {
     int64_t is_ns = (now.tv_sec - start.tv_sec) * INT64_C(1000000000) + now.tv_nsec - start.tv_nsec;
     if (due_ns <= is_ns) return;
     stage_must(st, out_flush(&st->out, &e), &e);
-    nanosleep(
-        &(struct timespec){(due_ns - is_ns) / 1000000000, (due_ns - is_ns) % 1000000000}, NULL);
+    struct timespec left = {(due_ns - is_ns) / 1000000000, (due_ns - is_ns) % 1000000000};
+    while (nanosleep(&left, &left) != 0) io_hooks.interrupted();
 }
 
 static _Noreturn void usage(struct stage *st, const char *message) {
