@@ -68,9 +68,17 @@ static bool look_at(struct file *f, struct err *e) {
     return true;
 }
 
+/* A FIFO waits here for its writer. */
+static int open_to_read(const char *path) {
+    int fd;
+    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR)
+        if (io_hooks.interrupted) io_hooks.interrupted();
+    return fd;
+}
+
 struct bytes *source_open(const char *path, struct err *e) {
     bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = standard ? STDIN_FILENO : open_to_read(path);
     if (fd < 0) {
         err_errno(e, EXIT_NO_INPUT, errno, "%s", path);
         return NULL;
