@@ -130,7 +130,7 @@ static void parse_max_reject(struct stage *st) {
     }
     double v = strtod(text, &end);
     bool share = strcmp(end, "%") == 0;
-    if (end == text || (*end && !share) || !(v >= 0) || v > (share ? 100 : 1e15) ||
+    if (*text < '0' || *text > '9' || end == text || (*end && !share) || !(v >= 0) || v > (share ? 100 : 1e15) ||
         (!share && v != (double)(int64_t)v)) {
         err_set(&e, EXIT_USAGE, "--max-reject: not a count or a share: %s (like 100 or 0.5%%)",
             QUOTED(slice_of(text)));
@@ -194,11 +194,16 @@ void stage_start(struct stage *st, const struct tool *tool, int argc, char **arg
         err_set(&e, EXIT_USAGE, "--max-depth: must lie between 1 and 1000000");
         stage_fail(st, &e);
     }
+    if (st->o.max_line < 1) {
+        err_set(&e, EXIT_USAGE, "--max-line: must be at least 1 byte");
+        stage_fail(st, &e);
+    }
     st->scanner = json_scanner_new((int)st->o.max_depth);
     if (st->o.tz) {
         st->zone = zone_open(st->o.tz, &e);
         stage_must(st, st->zone || err_at(&e, "--tz"), &e);
     }
+    if (st->o.time_format) stage_must(st, time_format_check(st->o.time_format, &e), &e);
     st->times = (struct time_format){
         .format = st->o.time_format, .zone = st->zone, .unit = unit_of(st->o.time_unit)};
     want_time(st);

@@ -11,6 +11,10 @@ struct side *side_open(const char *dest, struct err *e) {
         err_set(e, EXIT_USAGE, "\"-\" cannot take it, the events go there; name a file");
         return NULL;
     }
+    if (!*dest) {
+        err_set(e, EXIT_USAGE, "the file has no name");
+        return NULL;
+    }
     if (dest_is_folder(dest)) {
         err_set(e, EXIT_USAGE, "%s: is a folder; name a file", dest);
         return NULL;
