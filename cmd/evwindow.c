@@ -133,7 +133,7 @@ static void parse_versions(void) {
     bool number = *o.generation >= '0' && *o.generation <= '9' && !*end;
     if ((number || strcmp(o.generation, "now") == 0) && format.generation <= ROW_MAX_GENERATION)
         return;
-    err_set(&e, EXIT_USAGE, "--generation: not a number up to 2^40 or \"now\": %s",
+    err_set(&e, EXIT_USAGE, "--generation: not a number below 2^40 or \"now\": %s",
         QUOTED(slice_of(o.generation)));
     stage_fail(&st, &e);
 }
