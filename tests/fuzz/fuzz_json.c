@@ -1,10 +1,8 @@
 /* The scanner against jansson, on acceptance and on values; its engines and its two paths
  * against each other.
  *
- *   clang -std=c11 -D_GNU_SOURCE -O2 -g -mavx2 -mbmi -mbmi2 \
- *       -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Ilib \
- *       tests/fuzz/fuzz_json.c lib/json/*.c lib/base/buf.c lib/base/err.c -ljansson
- *   ./a.out -max_len=256 -detect_leaks=0 CORPUS
+ * `make fuzz` builds and runs it. For a long run: build/fuzz/fuzz_json -max_len=192 CORPUS, with
+ * ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:detect_leaks=0 for speed.
  *
  * An input is a text and three bytes that say how it is damaged once its shape is known. Jansson
  * refuses some valid texts and takes one kind of invalid ones: refuses_valid() and takes_nul()
