@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/fields.h"
@@ -157,6 +158,21 @@ static enum format input_format(struct stage *st) {
                         : FORMAT_AUTO;
 }
 
+/* A tool that reads what it writes would go on until the disk is full. */
+static void check_not_the_output(struct stage *st) {
+    struct stat out, in;
+    struct err e;
+    if (fstat(STDOUT_FILENO, &out) != 0 || !S_ISREG(out.st_mode)) return;
+    for (size_t i = 0; i < st->sources.n; i++) {
+        const char *path = st->sources.paths[i];
+        int failed = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(path, &in);
+        if (failed || in.st_dev != out.st_dev || in.st_ino != out.st_ino) continue;
+        err_set(&e, EXIT_USAGE, "%s: is also the standard output; write to another file", path);
+        st->writes_out = false; /* no abort line into the source */
+        stage_fail(st, &e);
+    }
+}
+
 static void open_inputs(struct stage *st, struct texts sources) {
     struct err e;
     if (!sources.n) {
@@ -173,6 +189,7 @@ static void open_inputs(struct stage *st, struct texts sources) {
             .max_line = (size_t)st->o.max_line, .header = st->o.header, .types = st->o.types}};
     stage_must(st, decode_options_check(&o.decode, &e), &e);
     stage_must(st, source_expand(sources.items, sources.n, &st->sources, &e), &e);
+    check_not_the_output(st);
     o.sources = st->sources;
     st->inputs = inputs_open(&o, &e);
     stage_must(st, st->inputs != NULL, &e);
