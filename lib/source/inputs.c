@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -165,6 +166,8 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
             continue;
         }
         if (d == DECODED_FAILED) return failed(ev, e);
+        if (d == DECODED_ABORT && strcmp(in->current->path, "-") != 0)
+            err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         if (d != DECODED_EVENT) return d;
         if (!in->o.accept(in->o.ctx, ev, false, e)) return DECODED_BAD;
         ev->watermark = TIME_NONE;
