@@ -193,6 +193,10 @@ static bool make_input(
     in->skip = false;
     if (c->condition) {
         if (!evaluate(c->condition, ev, &yes, &e)) return bad_value(ev, c->name, c->condition, &e);
+        if (yes.kind > VALUE_TRUE) {
+            err_set(&e, EXIT_BAD_DATA, "the condition is neither true nor false");
+            return bad_value(ev, c->name, c->condition, &e);
+        }
         in->skip = yes.kind != VALUE_TRUE;
     }
     if (in->skip || !c->value) return true;
