@@ -274,15 +274,16 @@ static bool sweep_entry(
     return ok;
 }
 
-/* Removes files of our names that this run did not write, in a folder and in those below it. */
+/* Removes files of our names that this run did not write, in a folder and in those below it; a folder below with a
+ * _tmp is a destination of its own. */
 static bool sweep_below(
     struct folder *f, int at, const char *name, const char *path, struct err *e) {
     DIR *d = list_folder(at, name);
     if (!d)
         return errno == ENOTDIR || errno == ELOOP || errno == ENOENT ||
                err_errno(e, EXIT_IO, errno, "cannot look for an earlier run's files in %s", path);
-    bool ok = true;
-    for (struct dirent *x; ok && (x = readdir(d));)
+    bool ok = true, others = *path && is_folder(dirfd(d), "_tmp");
+    for (struct dirent *x; ok && !others && (x = readdir(d));)
         if (x->d_name[0] != '.' && x->d_name[0] != '_')
             ok = sweep_entry(f, dirfd(d), x->d_name, path, e);
     closedir(d);
