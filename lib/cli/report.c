@@ -61,11 +61,19 @@ void stage_note(const struct stage *st, const char *format, ...) {
     say_message(st, text);
 }
 
+/* An event that a failure or a signal found on its way went nowhere: it is not counted. */
+static void leave_out_unfinished(struct books *b) {
+    uint64_t done = b->results + b->filtered + b->late + b->rejected;
+    if (b->in == done + 1) b->in = done;
+}
+
 void report_books(struct stage *st) {
     struct buf line = {0};
     st->books.watermark = st->inputs ? inputs_watermark(st->inputs) : TIME_NONE;
     st->books.blank = st->inputs ? inputs_blank(st->inputs) : 0;
-    books_write(&line, &st->books);
+    struct books books = st->books;
+    leave_out_unfinished(&books);
+    books_write(&line, &books);
     say(&line);
 }
 
