@@ -43,7 +43,8 @@ void zone_close(struct zone *z);
 const char *zone_name(const struct zone *z);
 /* Local minus UTC at an instant, in µs. */
 int64_t zone_offset(struct zone *z, int64_t utc);
-/* The zone's standard (not summer) offset in 1970: what windows of hours are aligned to. */
+/* The zone's standard (not summer) offset by its newest rules: what windows of hours are aligned
+ * to. */
 int64_t zone_standard_offset(struct zone *z);
 enum local_kind { LOCAL_PLAIN, LOCAL_AMBIGUOUS, LOCAL_MISSING };
 /* The instant of a local time (µs as if it were UTC). Ambiguous: the earlier instant. Missing:

@@ -102,14 +102,14 @@ def duration(text):
 
 class Grid:
     """The boundaries at which windows slide, numbered: fixed lengths from midnight of 1970-01-01 in
-    UTC (in the zone's standard offset), or days, weeks from Monday, months in the zone."""
+    UTC (in the zone's standard offset of today), or days, weeks from Monday, months in the zone."""
 
     def __init__(self, length, zone, shift=0):
         m = re.fullmatch(r"(\d+)(d|w|mo)", length)
         self.zone, self.shift = zone, shift
         self.unit, self.count = (m[2], int(m[1])) if m else ("us", duration(length))
         if self.unit == "us" and zone is not None:
-            at = datetime(1970, 1, 1, tzinfo=zone)
+            at = datetime(2037, 1, 1, tzinfo=zone)  # the newest rules
             self.shift -= (at.utcoffset() - at.dst()) // timedelta(microseconds=1)
 
     def boundary(self, n):
