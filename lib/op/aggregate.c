@@ -159,7 +159,7 @@ void aggregates_merge(struct aggregates *a, void *into, const void *from) {
     }
 }
 
-bool aggregates_merge_cheaply(const struct aggregates *a) {
+bool aggregates_keep_no_text(const struct aggregates *a) {
     for (size_t i = 0; i < a->n; i++)
         if (a->kinds[i] != AGG_COUNT && a->kinds[i] != AGG_SUM && a->kinds[i] != AGG_AVG)
             return false;

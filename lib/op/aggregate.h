@@ -44,8 +44,8 @@ bool aggregates_check(
 void aggregates_add(struct aggregates *a, void *group, const struct aggregate_input *in,
     int64_t time, struct slice text);
 void aggregates_merge(struct aggregates *a, void *into, const void *from);
-/* Is it about as cheap to add an event to an empty group and merge that as to add it? Not so where texts are kept. */
-bool aggregates_merge_cheaply(const struct aggregates *a);
+/* Are the inputs complete in themselves, so that they can be kept? min, max, first and last look at texts. */
+bool aggregates_keep_no_text(const struct aggregates *a);
 /* Takes out a part that had been merged. False, and nothing done, where a min, max, first or last came from that part: the
  * caller then merges the other parts anew. */
 bool aggregates_unmerge(struct aggregates *a, void *from, const void *part);

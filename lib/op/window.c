@@ -12,7 +12,9 @@ struct windows *windows_new(
     w->panes_each = period_ratio(&spec->size, &spec->slide, spec->zone != NULL);
     w->aggregates = aggregates;
     w->layout = aggregates_layout(aggregates);
-    w->may_wait = w->layout <= sizeof w->waiting[0].group && aggregates_merge_cheaply(aggregates);
+    size_t n = w->layout / sizeof(uint64_t);
+    if (n <= WAITING_INPUTS && aggregates_keep_no_text(aggregates))
+        w->waiting_inputs = n * sizeof(struct aggregate_input);
     w->n_cursors = spec->corrections ? 2 : 1;
     for (int i = 0; i < w->n_cursors; i++) {
         w->cursors[i].passed = TIME_NONE;
@@ -83,16 +85,14 @@ static uint32_t group_in(struct windows *w, struct pane *p, uint32_t number, boo
     return group;
 }
 
-static void add_later(struct windows *w, struct slice key, const struct aggregate_input *in,
-    int64_t time, struct slice text) {
+static void add_later(struct windows *w, struct slice key, const struct aggregate_input *in) {
     struct waiting *e = &w->waiting[w->n_waiting++];
     e->pane = w->at.pane;
     e->key_n = (uint32_t)key.n;
     if (key.n) memcpy(e->key, key.p, key.n);
     e->hash = keys_hash(&w->keys, key);
     keys_expect(&w->keys, e->hash);
-    memset(e->group, 0, sizeof e->group);
-    aggregates_add(w->aggregates, e->group, in, time, text);
+    memcpy(e->in, in, w->waiting_inputs);
     if (w->n_waiting == WAITING) windows_settle(w);
 }
 
@@ -103,13 +103,12 @@ void windows_settle(struct windows *w) {
     for (struct waiting *e = w->waiting; e < end; e++) keys_expect_soon(&w->keys, e->hash);
     for (struct waiting *e = w->waiting; e < end; e++) {
         uint32_t number = keys_put(&w->keys, (struct slice){e->key, e->key_n}, e->hash);
-        e->place = group_in(w, e->pane, number, &is_new);
-        __builtin_prefetch(table_group(&e->pane->groups, e->place), 1);
+        e->group = group_in(w, e->pane, number, &is_new);
+        __builtin_prefetch(table_group(&e->pane->groups, e->group), 1);
     }
-    for (struct waiting *e = w->waiting; e < end; e++) {
-        aggregates_merge(w->aggregates, table_group(&e->pane->groups, e->place), e->group);
-        aggregates_clear(w->aggregates, e->group);
-    }
+    for (struct waiting *e = w->waiting; e < end; e++)
+        aggregates_add(
+            w->aggregates, table_group(&e->pane->groups, e->group), e->in, 0, (struct slice){0});
 }
 
 static void add_now(struct windows *w, uint32_t number, const struct aggregate_input *in,
@@ -152,7 +151,7 @@ struct window_place windows_add(struct windows *w, int64_t time, int64_t waterma
         return place;
     }
     if (!w->at.pane) pane_new(w, watermark);
-    if (w->may_wait && key.n <= WAITING_KEY) add_later(w, key, in, time, text);
+    if (w->waiting_inputs && key.n <= WAITING_KEY) add_later(w, key, in);
     else add_now(w, keys_put(&w->keys, key, keys_hash(&w->keys, key)), in, time, text);
     return place;
 }

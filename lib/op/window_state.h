@@ -39,15 +39,15 @@ struct corrections {
 };
 
 /* Events wait until there are many, since finding a key's group misses the cache two or three times: all are asked for
- * before the first is used. What waits is the event's key and the group that it would be alone. */
-enum { WAITING = 48, WAITING_KEY = 40, WAITING_CELLS = 4 };
+ * before the first is used. */
+enum { WAITING = 32, WAITING_KEY = 44, WAITING_INPUTS = 4 };
 struct waiting {
     struct pane *pane;
     uint64_t hash;
+    uint32_t group; /* in the pane */
     uint32_t key_n;
-    uint32_t place; /* its group in the pane */
     char key[WAITING_KEY];
-    uint64_t group[WAITING_CELLS];
+    struct aggregate_input in[WAITING_INPUTS];
 };
 
 struct windows {
@@ -68,9 +68,9 @@ struct windows {
     struct corrections corrections;
     struct touched *touched; /* by end */
     size_t n_touched, touched_cap;
-    int64_t due;   /* no row is due before this watermark */
-    void *scratch; /* a group */
-    bool may_wait;
+    int64_t due;           /* no row is due before this watermark */
+    void *scratch;         /* a group */
+    size_t waiting_inputs; /* bytes; 0: none may wait */
     uint32_t n_waiting;
     struct waiting waiting[WAITING];
 };
