@@ -6,6 +6,9 @@ DESTDIR =
 B       = build
 CC      = gcc
 OPT     = -O2
+# Optimising over files is worth 5 to 10% and 15 s of building; unit tests link the same objects without it.
+LTO     = $(if $(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
+AR      = $(if $(findstring clang,$(CC)),ar,gcc-ar)
 WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
           -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Werror
 CFLAGS  = $(OPT) -g
@@ -29,7 +32,7 @@ Q = $(if $V,,@)
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $V,,@echo "cc  $<")
-	$Q$(CC) $(EV_CFLAGS) $(EXTRA_$(*F)) -MMD -MP -c -o $@ $<
+	$Q$(CC) $(EV_CFLAGS) $(LTO) $(EXTRA_$(*F)) -MMD -MP -c -o $@ $<
 
 # The one file that may use AVX2; scan.c asks the processor before it calls it.
 EXTRA_scan_avx2 = -mavx2 -mbmi -mbmi2
@@ -44,7 +47,7 @@ $(foreach r,$(ROOMS),$(eval $(call room_rule,$r)))
 $B/bin/%: $B/cmd/%.o $(call archives,$(ROOMS))
 	@mkdir -p $(@D)
 	$(if $V,,@echo "ld  $@")
-	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,$(ROOMS)) -Wl,--end-group $(LDLIBS)
+	$Q$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $< -Wl,--start-group $(call archives,$(ROOMS)) -Wl,--end-group $(LDLIBS)
 
 # A unit test lies in the folder of its room and links that room and those below it, no others.
 below_base   = base
@@ -61,7 +64,7 @@ define unit_rule
 $B/unit/$1/%: tests/unit/$1/%.c $(call archives,$(below_$1))
 	@mkdir -p $$(@D)
 	$(if $V,,@echo "cc  $$<")
-	$Q$$(CC) $$(EV_CFLAGS) -Itests/unit $$(LDFLAGS) -MMD -MP -o $$@ $$< \
+	$Q$$(CC) $$(EV_CFLAGS) $(if $(LTO),-fno-lto) -Itests/unit $$(LDFLAGS) -MMD -MP -o $$@ $$< \
 	    -Wl,--start-group $(call archives,$(below_$1)) -Wl,--end-group $$(LDLIBS) $$(TEST_LIBS)
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$r)))
@@ -80,7 +83,7 @@ check: all units gen
 # The same tests under the sanitizers.
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 check-asan:
-	UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) B=$B/asan OPT=-O1 CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' check
+	UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) B=$B/asan LTO= CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' check
 
 # FUZZ_SECONDS for each target; needs clang.
 FUZZ_SECONDS = 60

@@ -1,4 +1,3 @@
-#include <math.h>
 
 #include "base/timestamp.h"
 #include "op/watermark.h"
@@ -30,7 +29,9 @@ void disorder_behind(struct disorder *d, int64_t behind_us) {
 int64_t disorder_quantile(const struct disorder *d, double p) {
     uint64_t all = d->in_order;
     for (unsigned i = 0; i < DISORDER_BUCKETS; i++) all += d->behind[i];
-    uint64_t wanted = (uint64_t)ceil(p * (double)all), seen = d->in_order;
+    double share = p * (double)all;
+    uint64_t wanted = (uint64_t)share, seen = d->in_order;
+    wanted += (double)wanted < share;
     if (seen >= wanted) return 0;
     for (unsigned i = 0; i < DISORDER_BUCKETS; i++) {
         seen += d->behind[i];
