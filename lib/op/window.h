@@ -7,7 +7,7 @@
  * windows. (The rules are Flink's.)
  *
  * Groups: a dictionary maps key bytes to a number that counts the live slices that hold the key, so that unique
- * keys do not leak; each slice has its own small table from that number to the accumulators. Keys are ranked once, new ones merged into the
+ * keys do not leak; each slice has its own small table from that number to the accumulators. Keys stand in one order, new ones merged into the
  * standing order at each firing, so that rows come out by end, start, key without a sort of byte strings. */
 #ifndef EV_OP_WINDOW_H
 #define EV_OP_WINDOW_H
@@ -65,18 +65,22 @@ struct window_row {
 
 /* Is anything due at W? Cheap: one comparison, to be asked for each event. */
 bool windows_due(const struct windows *w, int64_t watermark);
-/* The next row that is due at W (TIME_END: everything), in the order end, start, key within what fires; false
- * when there is none left. Corrections that late events caused come out first, in the order of those events. Valid until the next call. */
+/* The next row that is due at W (TIME_END: everything); false when there is none left. First come the corrections that
+ * the event just added has caused, by end; then windows by the moment of their coming out (end, or end + allowed for
+ * final rows), the on-time rows of a window before its final ones, then by end, start, key. What out points to is
+ * valid until the next call. */
 bool windows_row(struct windows *w, int64_t watermark, struct window_row *out);
 
-/* The least time of a row that may still come (window_end - 1 of the first open window), given W: what the next stage's watermark
- * may be. */
+/* The least time (window_end - 1) of a row that may still come once all that is due at W has been taken, whether its window
+ * has events yet or not: the next stage's watermark may be that. */
 int64_t windows_hold(const struct windows *w, int64_t watermark);
 /* End of the first window that has not fired, TIME_END when none is open: for the no-output hint. */
 int64_t windows_first_end(const struct windows *w);
-size_t windows_open(
-    const struct windows *w); /* windows with events that have not come out for the last time */
+/* Windows with events that have not come out for the last time. */
+size_t windows_open(const struct windows *w);
+/* Groups in slices, and the memory of tables, dictionary and aside; a few dozen of the last events may not be in them
+ * yet. */
 size_t windows_groups(const struct windows *w);
-size_t windows_bytes(const struct windows *w); /* memory of tables, dictionary and aside */
+size_t windows_bytes(const struct windows *w);
 
 #endif

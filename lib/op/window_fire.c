@@ -72,7 +72,6 @@ static void total_take_pane(struct windows *w, int cursor, struct pane *p) {
     }
 }
 
-/* An event has been added to a pane that is in the total. */
 void windows_total_add(struct windows *w, int cursor, uint32_t key, bool new_in_pane,
     const struct aggregate_input *in, int64_t time, struct slice text) {
     struct table *total = &w->cursors[cursor].total;
@@ -82,14 +81,6 @@ void windows_total_add(struct windows *w, int cursor, uint32_t key, bool new_in_
 }
 
 /* ---- corrections ---- */
-
-static bool in_panes_of(const struct windows *w, int64_t end, uint32_t key) {
-    int64_t start = window_step(w, end, -w->panes_each);
-    for (size_t i = panes_after(&w->panes, start);
-         i < w->panes.n && panes_at(&w->panes, i)->start < end; i++)
-        if (table_find(&panes_at(&w->panes, i)->groups, key) != TABLE_NONE) return true;
-    return false;
-}
 
 static struct touched *touch(struct windows *w, int64_t end) {
     size_t i = w->n_touched;
@@ -104,21 +95,78 @@ static struct touched *touch(struct windows *w, int64_t end) {
     return &w->touched[i];
 }
 
-/* The event's key comes out again in each window that is out and still accepts it. Before the event is added:
- * a key that late events have not touched yet has come out once if it is in the window. */
+static uint64_t *version_at(const struct table *versions, uint32_t key) {
+    uint32_t group = table_find(versions, key);
+    return group == TABLE_NONE ? NULL : table_group(versions, group);
+}
+
 void windows_plan_corrections(struct windows *w, int64_t watermark, int64_t end, uint32_t key) {
-    w->corrections = (struct corrections){.key = key, .end = end, .last = end - 1};
-    for (; end <= watermark && end <= w->at.last_end; end = window_step(w, end, 1)) {
+    int64_t start = window_step(w, end, -w->panes_each), held = TIME_NONE;
+    size_t i = panes_after(&w->panes, start);
+    w->corrections = (struct corrections){.key = key, .start = start, .end = end, .last = end - 1};
+    while (end <= watermark && end <= w->at.last_end) {
+        for (; i < w->panes.n && panes_at(&w->panes, i)->start < end; i++)
+            if (table_find(&panes_at(&w->panes, i)->groups, key) != TABLE_NONE)
+                held = panes_at(&w->panes, i)->start; /* the newest that holds the key */
         struct table *versions = &touch(w, end)->versions;
-        uint32_t group = table_find(versions, key);
-        if (group == TABLE_NONE) {
-            group = table_add(versions, key);
-            *(uint64_t *)table_group(versions, group) = in_panes_of(w, end, key);
+        uint64_t *version = version_at(versions, key);
+        if (!version) {
+            version = table_group(versions, table_add(versions, key));
+            *version = held >= start; /* it has come out once if it is in the window */
         }
-        ++*(uint64_t *)table_group(versions, group);
+        ++*version;
         w->corrections.last = end;
         w->due = TIME_NONE;
+        start = window_step(w, start, 1);
+        end = window_step(w, end, 1);
     }
+}
+
+/* The key's group in the pane that begins at `start`, or NULL. */
+static const void *group_at(const struct windows *w, int64_t start, uint32_t key) {
+    size_t i = panes_after(&w->panes, start);
+    if (i == w->panes.n || panes_at(&w->panes, i)->start != start) return NULL;
+    const struct table *groups = &panes_at(&w->panes, i)->groups;
+    uint32_t group = table_find(groups, key);
+    return group == TABLE_NONE ? NULL : table_group(groups, group);
+}
+
+/* The window's panes merged for the one key. */
+static void correct(struct windows *w) {
+    const struct corrections *c = &w->corrections;
+    aggregates_clear(w->aggregates, w->scratch);
+    for (size_t i = panes_after(&w->panes, c->start);
+         i < w->panes.n && panes_at(&w->panes, i)->start < c->end; i++) {
+        const struct table *groups = &panes_at(&w->panes, i)->groups;
+        uint32_t g = table_find(groups, c->key);
+        if (g != TABLE_NONE) aggregates_merge(w->aggregates, w->scratch, table_group(groups, g));
+    }
+}
+
+/* The same from the window before: one pane goes, one comes. */
+static void correct_next(struct windows *w) {
+    const struct corrections *c = &w->corrections;
+    const void *gone = group_at(w, window_step(w, c->start, -1), c->key),
+               *come = group_at(w, window_step(w, c->end, -1), c->key);
+    if (gone && !aggregates_unmerge(w->aggregates, w->scratch, gone)) correct(w);
+    else if (come) aggregates_merge(w->aggregates, w->scratch, come);
+}
+
+static void correction_row(struct windows *w, struct window_row *out) {
+    struct corrections *c = &w->corrections;
+    if (c->under_way) correct_next(w);
+    else correct(w);
+    *out = (struct window_row){
+        .start = c->start,
+        .end = c->end,
+        .key = keys_bytes(keys_at(&w->keys, c->key)),
+        .group = w->scratch,
+        .version = (uint32_t)*version_at(&touch(w, c->end)->versions, c->key),
+        .is_correction = true,
+    };
+    c->under_way = true;
+    c->start = window_step(w, c->start, 1);
+    c->end = window_step(w, c->end, 1);
 }
 
 /* ---- firing ---- */
@@ -195,7 +243,7 @@ static bool begin_firing(struct windows *w, int64_t watermark) {
     return true;
 }
 
-/* The first pane, which no window needs any more. */
+/* The first pane: no window needs it any more. */
 static void drop_pane(struct windows *w) {
     struct pane *p = panes_at(&w->panes, 0);
     bool aside = aggregates_aside(w->aggregates) > 0;
@@ -242,32 +290,9 @@ static void fill_row(
     };
     if (f->cursor != &w->cursors[FINAL]) return;
     out->final = out->is_correction = true;
-    out->version = 2;
-    if (!w->n_touched || w->touched[0].end != f->end) return;
-    uint32_t v = table_find(&w->touched[0].versions, key);
-    if (v != TABLE_NONE)
-        out->version = (uint32_t) * (uint64_t *)table_group(&w->touched[0].versions, v) + 1;
-}
-
-static void correction_row(struct windows *w, struct window_row *out) {
-    struct corrections *c = &w->corrections;
-    struct table *versions = &touch(w, c->end)->versions;
-    *out = (struct window_row){
-        .start = window_step(w, c->end, -w->panes_each),
-        .end = c->end,
-        .key = keys_bytes(keys_at(&w->keys, c->key)),
-        .group = w->scratch,
-        .version = (uint32_t) * (uint64_t *)table_group(versions, table_find(versions, c->key)),
-        .is_correction = true,
-    };
-    aggregates_clear(w->aggregates, w->scratch);
-    for (size_t i = panes_after(&w->panes, out->start);
-         i < w->panes.n && panes_at(&w->panes, i)->start < out->end; i++) {
-        const struct table *groups = &panes_at(&w->panes, i)->groups;
-        uint32_t g = table_find(groups, c->key);
-        if (g != TABLE_NONE) aggregates_merge(w->aggregates, w->scratch, table_group(groups, g));
-    }
-    c->end = window_step(w, c->end, 1);
+    bool touched = w->n_touched && w->touched[0].end == f->end;
+    const uint64_t *version = touched ? version_at(&w->touched[0].versions, key) : NULL;
+    out->version = (version ? (uint32_t)*version : 1) + 1;
 }
 
 bool windows_row(struct windows *w, int64_t watermark, struct window_row *out) {

@@ -32,10 +32,11 @@ struct firing {
     struct key_item *sorted; /* groups by key, or NULL: walk the dictionary's order */
 };
 
-/* Rows of one key that a late event caused, of the windows from `end` to `last`; none when end > last. */
+/* Rows of one key that a late event caused, of the windows that end at `end` to `last`; none when end > last. */
 struct corrections {
     uint32_t key;
-    int64_t end, last;
+    bool under_way; /* the scratch group is that of the window before */
+    int64_t start, end, last;
 };
 
 /* Events wait until there are many, since finding a key's group misses the cache two or three times: all are asked for
