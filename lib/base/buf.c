@@ -11,7 +11,7 @@ static void (*oom_handler)(size_t wanted);
 
 void mem_set_oom(void (*handler)(size_t wanted)) { oom_handler = handler; }
 
-__attribute__((noreturn)) static void oom(size_t wanted) {
+_Noreturn void mem_exhausted(size_t wanted) {
     if (oom_handler) oom_handler(wanted);
     static const char text[] = "out of memory\n";
     ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
@@ -21,32 +21,32 @@ __attribute__((noreturn)) static void oom(size_t wanted) {
 
 static size_t product(size_t count, size_t size) {
     size_t n;
-    if (__builtin_mul_overflow(count, size, &n)) oom(SIZE_MAX);
+    if (__builtin_mul_overflow(count, size, &n)) mem_exhausted(SIZE_MAX);
     return n ? n : 1;
 }
 
 void *mem_alloc(size_t n) {
     void *p = malloc(n ? n : 1);
-    if (!p) oom(n);
+    if (!p) mem_exhausted(n);
     return p;
 }
 
 void *mem_zero(size_t count, size_t size) {
     size_t n = product(count, size);
     void *p = calloc(n, 1);
-    if (!p) oom(n);
+    if (!p) mem_exhausted(n);
     return p;
 }
 
 void *mem_grow(void *p, size_t count, size_t size) {
     size_t n = product(count, size);
     p = realloc(p, n);
-    if (!p) oom(n);
+    if (!p) mem_exhausted(n);
     return p;
 }
 
 char *mem_str(struct slice s) {
-    if (s.n == SIZE_MAX) oom(s.n);
+    if (s.n == SIZE_MAX) mem_exhausted(s.n);
     char *p = mem_alloc(s.n + 1);
     if (s.n) memcpy(p, s.p, s.n);
     p[s.n] = '\0';
@@ -59,7 +59,7 @@ void buf_free(struct buf *b) {
 }
 
 void buf_reserve_slow(struct buf *b, size_t more) {
-    if (more > SIZE_MAX / 2 - b->n) oom(more);
+    if (more > SIZE_MAX / 2 - b->n) mem_exhausted(more);
     size_t cap = b->cap ? b->cap : 64;
     while (cap < b->n + more) cap *= 2;
     b->p = mem_grow(b->p, cap, 1);

@@ -17,6 +17,8 @@ void *mem_zero(size_t count, size_t size);          /* checks the product */
 void *mem_grow(void *p, size_t count, size_t size); /* realloc of count * size, checked */
 char *mem_str(struct slice s);                      /* a NUL-terminated copy */
 void mem_set_oom(void (*handler)(size_t wanted));   /* must not return */
+/* As good as out of memory: a table is at its limit. */
+_Noreturn void mem_exhausted(size_t wanted);
 
 struct buf {
     char *p;

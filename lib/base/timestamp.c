@@ -226,7 +226,7 @@ static char *put2(char *p, unsigned v) {
 
 /* Four digits; more, or a sign, only beyond TIME_MIN and TIME_MAX. Any int64 fits the buffer. */
 static char *put_year(char *p, int year) {
-    if (year < 0 || year > 9999) return p + sprintf(p, "%05d", year);
+    if (year < 0 || year > 9999) return p + snprintf(p, 8, "%05d", year);
     return put2(put2(p, (unsigned)year / 100), (unsigned)year % 100);
 }
 

@@ -21,8 +21,7 @@ static void add_page(struct keys *k) {
         k->pages_cap = k->pages_cap ? 2 * k->pages_cap : 4;
         k->pages = mem_grow(k->pages, k->pages_cap, sizeof *k->pages);
     }
-    if (k->n_pages == UINT32_MAX >> KEYS_PAGE_BITS)
-        mem_zero(SIZE_MAX, 1); /* as good as out of memory */
+    if (k->n_pages == UINT32_MAX >> KEYS_PAGE_BITS) mem_exhausted(SIZE_MAX);
     k->pages[k->n_pages++] = mem_alloc(KEYS_PAGE * sizeof(uint32_t));
     k->fill = k->n_pages == 1; /* number 0 is no key */
 }
@@ -83,7 +82,8 @@ size_t keys_memory(const struct keys *k) {
 
 /* ---- the index ---- */
 
-/* The upper half of the hash says where to look first, so a larger index is filled from front to back. */
+/* The upper half of the hash says where to look first, so a larger index is filled from front to
+ * back. */
 static size_t home_of(const struct keys *k, uint64_t hash) {
     return (size_t)((hash >> 32) * k->capacity >> 32);
 }
@@ -224,8 +224,8 @@ static void sort_few(const struct keys *k, struct key_item *items, size_t n) {
     }
 }
 
-/* Quicksort by eight bytes at a time: those equal to the pivot go on with the next eight. The pivot is drawn at random
- * (xorshift), so that nobody can craft keys that take quadratic time. */
+/* Quicksort by eight bytes at a time: those equal to the pivot go on with the next eight. The pivot
+ * is drawn at random (xorshift), so that nobody can craft keys that take quadratic time. */
 static void sort_from(
     const struct keys *k, struct key_item *items, size_t n, size_t at, uint64_t *random) {
     while (n > 12) {
@@ -253,7 +253,8 @@ void keys_sort(const struct keys *k, struct key_item *items, size_t n) {
     sort_from(k, items, n, 0, &random);
 }
 
-/* How many of the first n of the order stand before the key: looked for from the end, in steps that double. */
+/* How many of the first n of the order stand before the key: looked for from the end, in steps that
+ * double. */
 static uint32_t place_of(const struct keys *k, uint32_t n, uint32_t number) {
     struct slice bytes = keys_bytes(keys_at(k, number));
     uint32_t high = n, low = n;

@@ -21,7 +21,7 @@ uint32_t pool_take(struct pool *p) {
         memset(pool_at(p, number), 0, p->size);
         return number;
     }
-    if (p->used == UINT32_MAX) mem_zero(SIZE_MAX, 1); /* as good as out of memory */
+    if (p->used == UINT32_MAX) mem_exhausted(SIZE_MAX);
     if ((p->used & (POOL_PAGE - 1)) == 0) add_page(p);
     return ++p->used;
 }

@@ -30,7 +30,7 @@ static void index_add(struct table *t, uint32_t key, uint32_t group) {
 
 /* The index is at most 3/4 full. */
 static void grow_index(struct table *t) {
-    if (t->capacity > UINT32_MAX / 2) mem_zero(SIZE_MAX, 1); /* as good as out of memory */
+    if (t->capacity > UINT32_MAX / 2) mem_exhausted(SIZE_MAX);
     t->capacity = t->capacity ? t->capacity + t->capacity / 2 : SMALLEST;
     free(t->index);
     t->index = mem_zero(t->capacity, sizeof *t->index);

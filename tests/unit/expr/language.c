@@ -14,7 +14,7 @@ static void check_rows(const struct row *rows, size_t n) {
         struct outcome o = evaluate(rows[i].expr, rows[i].event ? rows[i].event : "{}");
         if (strcmp(o.text, want + mismatch) != 0 || o.mismatch != mismatch)
             fprintf(stderr, "%s%s of %s\n", rows[i].expr, o.mismatch ? " (mismatch)" : "",
-                rows[i].event);
+                rows[i].event ? rows[i].event : "{}");
         CHECK(o.mismatch == mismatch);
         CHECK_STR(o.text, want + mismatch);
     }
@@ -272,8 +272,8 @@ static void mistakes(void) {
         {"'\\ud800'", NULL, "?column 2: unknown escape (a backslash is \\\\)"},
         {"007", NULL, "?column 1: not a number: \"007\""},
         {"1e99", NULL, "?column 1: a number of 10^38 or more"},
-        {"a.", NULL, "?column 3: expected a name (others than plain names need `...`)"},
-        {"1 + `x", NULL, "?column 5: a ` without its end"},
+        {"a.", NULL, "?column 3: expected a name; one that is not plain stands in `backquotes`"},
+        {"1 + `x", NULL, "?column 5: a backquote without its end"},
         {"a, b", NULL, "?column 2: expected an operator or the end, found ','"},
         {"\xff", NULL, "?column 1: not UTF-8"},
         {"a = \x01", NULL, "?column 5: expected a value, found \"\\x01\""});
