@@ -5,7 +5,7 @@
 #include "base/timestamp.h"
 #include "op/cell.h"
 
-/* Each accumulator is one cell of 8 bytes (op/cell.h), so cell i of a group belongs to aggregate i. */
+/* Each accumulator is one cell of 8 bytes (op/cell.h): cell i of a group is of aggregate i. */
 struct aggregates {
     size_t n;
     enum aggregate_kind *kinds;

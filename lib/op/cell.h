@@ -1,5 +1,5 @@
-/* Cells: the accumulators of 8 bytes that a group consists of, and what they keep aside. A cell that is 0 is
- * empty. Nothing here depends on the order in which values are added or cells merged. */
+/* Cells: the accumulators of 8 bytes that a group consists of, and what they keep aside. A cell
+ * that is 0 is empty. No result depends on the order in which values are added or cells merged. */
 #ifndef EV_OP_CELL_H
 #define EV_OP_CELL_H
 
@@ -47,7 +47,9 @@ void extreme_cell_clear(struct texts *aside, uint64_t *cell);
 void extreme_cell_write(const struct texts *aside, uint64_t cell, struct buf *out);
 
 /* ---- first and last by event time, then the event's bytes ----
- * A cell is the number of a struct pick in the pool. sign is -1 for first, 1 for last. json is the value. */
+ *
+ * A cell is the number of a struct pick in the pool. sign is -1 for first, 1 for last; json is the
+ * value. */
 struct texts picks_new(void);
 void picks_free(struct texts *aside);
 bool pick_cell_wants(

@@ -1,9 +1,11 @@
-/* The dictionary of group keys: each key has a number as long as it is held by something that is live, and a place in
- * one standing order of all keys, into which new ones are merged when the order is wanted.
+/* The dictionary of group keys: each key has a number as long as it is held by something that is
+ * live, and a place in one standing order of all keys, into which new ones are merged when the
+ * order is wanted.
  *
- * A key that nothing holds any more is kept for a while, since it is likely to come again in the next window; once such
- * keys outnumber the others (and KEYS_IDLE) they go, and their memory is used again. A key costs its bytes, 16 of
- * struct key, 4 of the order and some 13 of the index. No key may be a prefix of another. */
+ * A key that nothing holds any more is kept for a while, since it is likely to come again in the
+ * next window; once such keys outnumber the others (and KEYS_IDLE) they go, and their memory is
+ * used again. A key costs its bytes, 16 of struct key, 4 of the order and some 13 of the index. No
+ * key may be a prefix of another. */
 #ifndef EV_OP_KEYS_H
 #define EV_OP_KEYS_H
 
@@ -58,7 +60,8 @@ static inline struct slice keys_bytes(const struct key *key) {
 }
 
 uint64_t keys_hash(const struct keys *k, struct slice bytes);
-/* Ask the memory for what keys_put() will look at: first where the key may lie, later the key itself. */
+/* Ask the memory for what keys_put() will look at: first where the key may lie, later the key
+ * itself. */
 void keys_expect(const struct keys *k, uint64_t hash);
 void keys_expect_soon(const struct keys *k, uint64_t hash);
 /* Finds or adds; never 0. May forget idle keys, so take hold of a number before the next call. */

@@ -1,4 +1,5 @@
-/* Slices of time, as long as the slide, in order. "Pane" is the literature's word; struct slice is a run of bytes. */
+/* Slices of time, as long as the slide, in order. "Pane" is the literature's word; struct slice is
+ * a run of bytes. */
 #ifndef EV_OP_PANES_H
 #define EV_OP_PANES_H
 
@@ -25,7 +26,8 @@ struct panes {
 static inline struct pane *panes_at(const struct panes *p, size_t i) {
     return p->list[p->first + i];
 }
-/* The first that ends after this time; the first that is in a window that does. p->n when there is none. */
+/* The first that ends after this time; the first that is in a window that does. p->n when there is
+ * none. */
 size_t panes_after(const struct panes *p, int64_t time);
 size_t panes_with_window_after(const struct panes *p, int64_t time);
 /* Panes mostly come at the end; one that comes elsewhere moves a pointer for each behind it. */

@@ -1,5 +1,6 @@
-/* Records of one size, named by a number: what an accumulator of 8 bytes keeps aside. Numbers count from 1
- * and are reused; a record keeps its address. A record begins with a uint32_t that belongs to the pool. */
+/* Records of one size, named by a number: what an accumulator of 8 bytes keeps aside. Numbers count
+ * from 1 and are reused; a record keeps its address. A record begins with a uint32_t that belongs
+ * to the pool. */
 #ifndef EV_OP_POOL_H
 #define EV_OP_POOL_H
 

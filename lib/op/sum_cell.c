@@ -7,8 +7,8 @@ enum { SUM_BITS = 40, SCALE_BITS = 3, COUNT_BITS = 20, SCALE_MAX = 7 };
 
 static const int64_t pow10_of[SCALE_MAX + 1] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
 
-/* What does not fit the small form. Plain numbers are gathered in `pending` first, because adding to a sum
- * of 320 bits costs ten times as much. */
+/* What does not fit the small form. Plain numbers are gathered in `pending` first, because adding
+ * to a sum of 320 bits costs ten times as much. */
 struct wide_sum {
     uint32_t pool;
     uint64_t count;

@@ -1,6 +1,6 @@
-/* From a key's number to a small fixed-size group: one open-addressing index of numbers of groups, and the groups in
- * the order in which they came, in pages, so that growing never copies many of them.
- * A group costs its size + 4 bytes, and 6 to 8 for the index. */
+/* From a key's number to a small fixed-size group: one open-addressing index of numbers of groups,
+ * and the groups in the order in which they came, in pages, so that growing never copies many of
+ * them. A group costs its size + 4 bytes, and 6 to 8 for the index. */
 #ifndef EV_OP_TABLE_H
 #define EV_OP_TABLE_H
 

@@ -1,6 +1,7 @@
-/* Watermarks of several inputs, and the disorder that was seen. DESIGN: the watermark of one input is the
- * greatest event time seen minus the lateness and never goes back; that of a stream is the least of its inputs that
- * are not at their end; next is read from the input whose watermark is lowest, ties by position. */
+/* Watermarks of several inputs, and the disorder that was seen. DESIGN: the watermark of one input
+ * is the greatest event time seen minus the lateness and never goes back; that of a stream is the
+ * least of its inputs that are not at their end; next is read from the input whose watermark is
+ * lowest, ties by position. */
 #ifndef EV_OP_WATERMARK_H
 #define EV_OP_WATERMARK_H
 
@@ -18,8 +19,9 @@ struct watermarks {
 
 void watermarks_init(struct watermarks *w, size_t inputs); /* none begun: each is added below */
 void watermarks_free(struct watermarks *w);
-void watermarks_begin(
-    struct watermarks *w, size_t input, int64_t first); /* its first good event's time - lateness */
+/* first: the time of its first good event - lateness. All inputs are begun before an event is
+ * taken, since each lowers the stream's watermark to the least. */
+void watermarks_begin(struct watermarks *w, size_t input, int64_t first);
 static inline size_t watermarks_next(const struct watermarks *w) { return w->heap[0]; } /* n > 0 */
 void watermarks_sift(struct watermarks *w);
 /* An event of the input that is next had this time - lateness. */
@@ -51,8 +53,8 @@ static inline void disorder_seen(struct disorder *d, int64_t time) {
         disorder_behind(d, d->max_time - time);
     }
 }
-/* The distance that the share p (0..1) of all events does not exceed: the upper edge of its bucket (at most 1/16 more
- * than the truth), never over the greatest; 0 for in order. */
+/* The distance that the share p (0..1) of all events does not exceed: the upper edge of its bucket
+ * (at most 1/16 more than the truth), never over the greatest; 0 for in order. */
 int64_t disorder_quantile(const struct disorder *d, double p);
 
 #endif

@@ -126,7 +126,8 @@ static bool is_closed(const struct windows *w, int64_t end, int64_t watermark) {
     return add_sat(end, w->spec.allowed_lateness) <= watermark;
 }
 
-/* The watermark has passed the pane: the event may be late for some of its windows or all, or correct some. */
+/* The watermark has passed the pane: the event may be late for some of its windows or all, or
+ * correct some. */
 static void add_behind(struct windows *w, int64_t time, int64_t watermark, struct slice key,
     const struct aggregate_input *in, struct slice text, struct window_place *place) {
     if (is_closed(w, w->at.last_end, watermark)) {

@@ -1,14 +1,16 @@
 /* Tumbling and hopping windows over groups.
  *
- * Hopping windows share slices: an event is added once, to the slice of the length of the slide it lies in, and a
- * window's result is its slices merged. A window [start, end) fires when W >= end; with allowed lateness it comes out
- * at W >= end, after each late event that enters it, and once more, final, at W >= end + allowed. An event is late for a
- * window when end + allowed <= W as it stood before the event, and late as a whole when that holds for all of its
- * windows. (The rules are Flink's.)
+ * Hopping windows share slices: an event is added once, to the slice of the length of the slide it
+ * lies in, and a window's result is its slices merged. A window [start, end) fires when W >= end;
+ * with allowed lateness it comes out at W >= end, after each late event that enters it, and once
+ * more, final, at W >= end + allowed. An event is late for a window when end + allowed <= W as it
+ * stood before the event, and late as a whole when that holds for all of its windows. (The rules
+ * are Flink's.)
  *
- * Groups: a dictionary maps key bytes to a number that counts the live slices that hold the key, so that unique
- * keys do not leak; each slice has its own small table from that number to the accumulators. Keys stand in one order, new ones merged into the
- * standing order at each firing, so that rows come out by end, start, key without a sort of byte strings. */
+ * Groups: a dictionary maps key bytes to a number and counts the live slices that hold the key, so
+ * that unique keys do not leak; each slice has its own small table from that number to the
+ * accumulators. The dictionary's keys stand in one order, into which new ones are merged at a
+ * firing, so that rows come out by key without a sort of byte strings each time. */
 #ifndef EV_OP_WINDOW_H
 #define EV_OP_WINDOW_H
 
@@ -27,8 +29,7 @@ struct window_spec {
     struct zone *zone;        /* NULL: UTC */
     int64_t offset;           /* µs; shifts the boundaries */
     int64_t allowed_lateness; /* µs */
-    bool
-        corrections; /* --allowed-lateness was given (0 too): rows are versioned, with a final row */
+    bool corrections; /* --allowed-lateness was given, 0 too: versioned rows, and a final one */
 };
 
 struct windows;
@@ -49,7 +50,7 @@ struct window_place {
     int missed; /* windows it was late for while it entered others */
 };
 
-/* Where would an event of this time go, were it added at watermark W? For messages. Then adds it unless late.
+/* Adds an event unless it is late as a whole, and says where it went or would have gone.
  * The caller has taken all rows that are due at W (windows_row) before. key: see expr/value.h. */
 struct window_place windows_add(struct windows *w, int64_t time, int64_t watermark,
     struct slice key, const struct aggregate_input *in, struct slice text);
@@ -65,21 +66,21 @@ struct window_row {
 
 /* Is anything due at W? Cheap: one comparison, to be asked for each event. */
 bool windows_due(const struct windows *w, int64_t watermark);
-/* The next row that is due at W (TIME_END: everything); false when there is none left. First come the corrections that
- * the event just added has caused, by end; then windows by the moment of their coming out (end, or end + allowed for
- * final rows), the on-time rows of a window before its final ones, then by end, start, key. What out points to is
- * valid until the next call. */
+/* The next row that is due at W (TIME_END: everything); false when there is none left. First come
+ * the corrections that the event just added has caused, by end; then windows by the moment of their
+ * coming out (end, or end + allowed for final rows), the on-time rows of a window before its final
+ * ones, then by end, start, key. What out points to is valid until the next call. */
 bool windows_row(struct windows *w, int64_t watermark, struct window_row *out);
 
-/* The least time (window_end - 1) of a row that may still come once all that is due at W has been taken, whether its window
- * has events yet or not: the next stage's watermark may be that. */
+/* The least time (window_end - 1) of a row that may still come once all that is due at W has been
+ * taken, whether its window has events yet or not: the next stage's watermark may be that. */
 int64_t windows_hold(const struct windows *w, int64_t watermark);
-/* End of the first window that has not fired, TIME_END when none is open: for the no-output hint. */
+/* End of the first window that has not fired, TIME_END when none is open; for a hint. */
 int64_t windows_first_end(const struct windows *w);
 /* Windows with events that have not come out for the last time. */
 size_t windows_open(const struct windows *w);
-/* Groups in slices, and the memory of tables, dictionary and aside; a few dozen of the last events may not be in them
- * yet. */
+/* Groups in slices, and the memory of tables, dictionary and aside; a few dozen of the last events
+ * may not be in them yet. */
 size_t windows_groups(const struct windows *w);
 size_t windows_bytes(const struct windows *w);
 

@@ -186,7 +186,8 @@ static void gather(struct windows *w, struct firing *f) {
     f->groups = &f->cursor->total;
 }
 
-/* Rows come by walking the dictionary's order, or, where the window holds but a few of its keys, by sorting those. */
+/* Rows come by walking the dictionary's order, or, where the window holds but a few of its keys, by
+ * sorting those. */
 enum { WALK_AT_MOST = 16, AHEAD = 8 };
 
 static void sort_groups(struct windows *w, struct firing *f) {
@@ -222,8 +223,8 @@ static bool next_group(struct windows *w, uint32_t *key, uint32_t *group) {
     return false;
 }
 
-/* The window whose moment comes first; of one moment the one that ends first, the on-time rows before the final
- * ones. */
+/* The window whose moment comes first; of one moment the one that ends first, the on-time rows
+ * before the final ones. */
 static bool begin_firing(struct windows *w, int64_t watermark) {
     int64_t best = TIME_END;
     struct firing *f = &w->firing;

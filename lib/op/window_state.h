@@ -12,9 +12,10 @@ struct touched {
     struct table versions; /* uint64_t */
 };
 
-/* Windows come out at their end, and with corrections once more at end + allowed: a cursor for each. Of hopping
- * windows a cursor keeps the total of the panes of the window that it is at, to which panes are added and from which they
- * are taken: merging all panes for each window would cost size/slide times as much. */
+/* Windows come out at their end, and with corrections once more at end + allowed: a cursor for
+ * each. Of hopping windows a cursor keeps the total of the panes of the window that it is at, to
+ * which panes are added and from which they are taken: merging all panes for each window would cost
+ * size/slide times as much. */
 struct cursor {
     int64_t delay;      /* a window comes out at end + delay */
     int64_t passed;     /* windows up to this end are done */
@@ -32,15 +33,16 @@ struct firing {
     struct key_item *sorted; /* groups by key, or NULL: walk the dictionary's order */
 };
 
-/* Rows of one key that a late event caused, of the windows that end at `end` to `last`; none when end > last. */
+/* Rows of one key that a late event caused, of the windows that end at `end` to `last`; none when
+ * end > last. */
 struct corrections {
     uint32_t key;
     bool under_way; /* the scratch group is that of the window before */
     int64_t start, end, last;
 };
 
-/* Events wait until there are many, since finding a key's group misses the cache two or three times: all are asked for
- * before the first is used. */
+/* Events wait until there are many, since finding a key's group misses the cache two or three
+ * times: all are asked for before the first is used. */
 enum { WAITING = 32, WAITING_KEY = 44, WAITING_INPUTS = 4 };
 struct waiting {
     struct pane *pane;
@@ -96,15 +98,16 @@ void windows_settle(struct windows *w);
 
 /* ---- window_fire.c ---- */
 
-/* The end of the first window that a cursor has yet to bring out: TIME_END when no events are in one. */
+/* The end of the first window that a cursor has yet to bring out: TIME_END when no events are in
+ * one. */
 int64_t windows_next_end(const struct windows *w, const struct cursor *c);
 /* All rows that are due at W have been taken. */
 void windows_pass(struct windows *w, int64_t watermark);
 /* An event has been added to a pane that is in a cursor's total. */
 void windows_total_add(struct windows *w, int cursor, uint32_t key, bool new_in_pane,
     const struct aggregate_input *in, int64_t time, struct slice text);
-/* The event's key comes out again in each window that is out and still accepts it, from the one that ends at `end`.
- * To be called before the event is added. */
+/* The event's key comes out again in each window that is out and still accepts it, from the one
+ * that ends at `end`. To be called before the event is added. */
 void windows_plan_corrections(struct windows *w, int64_t watermark, int64_t end, uint32_t key);
 
 #endif

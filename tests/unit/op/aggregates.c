@@ -183,7 +183,8 @@ struct event {
     char text[24]; /* of one event alone */
 };
 
-/* Numbers of all sizes, so that some cells stay small, some go wide, some do so in one order and not in another. */
+/* Numbers of all sizes, so that some cells stay small, some go wide, some do so in one order and
+ * not in another. */
 static void random_event(struct event *e) {
     static const int64_t sizes[] = {10, 1000, 1000000, 500000000000, 4000000000000000, INT64_MAX};
     int64_t size = sizes[draw() % 6], n = (int64_t)(draw() % (uint64_t)size);
@@ -206,7 +207,8 @@ static void shuffle(struct event *events, size_t n) {
     }
 }
 
-/* Dealt over groups that are merged in some order; a part that does not belong is merged and taken out again. */
+/* Dealt over groups that are merged in some order; a part that does not belong is merged and taken
+ * out again. */
 static const char *dealt(struct aggregates *a, size_t kinds, struct event *events, size_t n) {
     uint64_t groups[GROUPS][ALL] = {{0}}, foreign[ALL] = {0}, *all = groups[0];
     for (size_t i = 0; i < n; i++)

@@ -1,4 +1,5 @@
-/* What single streams show: the ends of time, calendar windows, memory over long streams, order of rows. */
+/* What single streams show: the ends of time, calendar windows, memory over long streams, order of
+ * rows. */
 #include "op/window.h"
 
 #include "base/buf.h"

@@ -1,4 +1,5 @@
-/* Random event streams against a model that keeps all events in an array and answers by looking through it. */
+/* Random event streams against a model that keeps all events in an array and answers by looking
+ * through it. */
 #include "op/window.h"
 
 #include "base/buf.h"
@@ -228,7 +229,8 @@ static void check_place(struct window_place place, const struct event *e) {
     if (accepts) CHECK(place.missed == model.panes_each - accepts);
 }
 
-/* A window of the model holds an event only when it was added, so an event is put into the array first. */
+/* A window of the model holds an event only when it was added, so an event is put into the array
+ * first. */
 static void one_stream(uint64_t seed) {
     random_state = seed * 2654435769u + 1;
     static const int64_t panes[] = {1, 1, 2, 3, 5, 12};
