@@ -143,7 +143,7 @@ dist:
 	git archive --prefix=evutils-$(VERSION)/ -o evutils-$(VERSION).tar.gz HEAD
 
 clean:
-	rm -rf build
+	rm -rf $B
 
 .PHONY: all units check check-asan fuzz lint demo deps install completions dist clean
 .SECONDARY:
