@@ -87,17 +87,16 @@ check-asan:
 
 # FUZZ_SECONDS for each target; needs clang.
 FUZZ_SECONDS = 60
-FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-$B/fuzz/%: tests/fuzz/%.c $(wildcard lib/*/*.c lib/*/*.h)
+FUZZERS = $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CHECKS = address,undefined -fno-sanitize-recover=all
+fuzz:
+	$(MAKE) B=$B/fuzzing CC=clang LTO= CFLAGS='-O2 -g -fsanitize=fuzzer-no-link,$(FUZZ_CHECKS)' fuzzers
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS:$B/%=$B/fuzzing/%)
+fuzzers: $(FUZZERS)
+$B/fuzz/%: tests/fuzz/%.c $(call archives,$(ROOMS))
 	@mkdir -p $(@D)
-	$Qclang $(EV_CFLAGS) -O2 -mavx2 -mbmi -mbmi2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -o $@ $< $(filter-out lib/cli/%,$(wildcard lib/*/*.c)) $(LDLIBS) $(TEST_LIBS)
-fuzz: $(FUZZERS:%=$B/fuzz/%)
-	@for f in $(FUZZERS); do mkdir -p $B/corpus/$$f; echo "fuzz  $$f"; \
-	    $B/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
-	        -artifact_prefix=$B/corpus/$$f- $B/corpus/$$f 2>&1 | grep -E 'number_of_executed|ERROR|SUMMARY' || true; \
-	    ls $B/corpus/$$f-crash* $B/corpus/$$f-leak* $B/corpus/$$f-timeout* $B/corpus/$$f-oom* 2>/dev/null && exit 1; done; \
-	    echo "fuzz: $(words $(FUZZERS)) passed, 0 failed"
+	$Q$(CC) $(EV_CFLAGS) -fsanitize=fuzzer,$(FUZZ_CHECKS) -MMD -MP -o $@ $< \
+	    -Wl,--start-group $(call archives,$(filter-out cli,$(ROOMS))) -Wl,--end-group $(LDLIBS) $(TEST_LIBS)
 
 lint:
 	tests/lint-arrows
@@ -145,7 +144,7 @@ dist:
 clean:
 	rm -rf $B
 
-.PHONY: all units check check-asan fuzz lint demo deps install completions dist clean
+.PHONY: all units check check-asan fuzz fuzzers lint demo deps install completions dist clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(UNITS:=.d)
 

@@ -1,8 +1,6 @@
 /* Any text as an expression, over any event: nothing crashes, the result is JSON, and laws hold.
  *
- *   clang -std=c11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
- *       -Ilib tests/fuzz/fuzz_expr.c lib/expr/[a-z]*.c lib/json/[a-z]*.c lib/base/[a-z]*.c -lxxhash -o fuzz_expr
- *   ./fuzz_expr -max_len=256 -dict=tests/fuzz/expr.dict CORPUS
+ * For a long run: build/fuzzing/fuzz/fuzz_expr -max_len=256 -dict=tests/fuzz/expr.dict CORPUS
  *
  * An input is a line with the expression, and the event behind it. */
 #include <stdint.h>

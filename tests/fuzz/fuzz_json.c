@@ -1,7 +1,7 @@
 /* The scanner against jansson, on acceptance and on values; its engines and its two paths
  * against each other.
  *
- * `make fuzz` builds and runs it. For a long run: build/fuzz/fuzz_json -max_len=192 CORPUS, with
+ * `make fuzz` builds and runs it. For a long run: build/fuzzing/fuzz/fuzz_json -max_len=192 CORPUS, with
  * ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:detect_leaks=0 for speed.
  *
  * An input is a text and three bytes that say how it is damaged once its shape is known. Jansson
