@@ -106,6 +106,19 @@ static bool has_required(struct stage *st, const struct event *ev, struct err *e
     return true;
 }
 
+/* Rejected text may be anything. */
+static bool is_event(struct stage *st, const struct event *ev, struct slice inner, struct err *e) {
+    if (inner.p[strspn(inner.p, " \t\r\n")] != '{') {
+        bad(st, "not_object", -1, ev);
+        return err_set(e, EXIT_BAD_DATA, "the event in the envelope is not a JSON object");
+    }
+    if (ev->fields[st->control_field].kind == JSON_MISSING) return true;
+    bad(st, "control", -1, ev);
+    return err_set(e, EXIT_BAD_DATA,
+        "the event in the envelope has a top-level \"" CONTROL_FIELD
+        "\", reserved for control lines");
+}
+
 /* Puts the event that lies in an envelope in the place of the envelope. */
 static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
     struct slice inner;
@@ -116,6 +129,10 @@ static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
         bad(st, "bad_json", -1, ev);
         return err_at(e, "the event in the envelope");
     }
+    if (!is_event(st, ev, inner, e)) return false;
+    /* A newline in good JSON is white space; an event is a line. */
+    for (size_t i = 0; i < st->unwrapped.n; i++)
+        if (st->unwrapped.p[i] == '\n' || st->unwrapped.p[i] == '\r') st->unwrapped.p[i] = ' ';
     ev->text = inner;
     return true;
 }
@@ -205,6 +222,8 @@ static struct side *open_side(struct stage *st, const char *dest, const char *op
 
 void stage_open(struct stage *st, struct texts sources) {
     struct err e;
+    struct json_step control = {.key = slice_of(CONTROL_FIELD)};
+    if (st->unwraps) st->control_field = json_want(st->scanner, &(struct json_path){&control, 1});
     if (st->writes_out) stage_must(st, out_open(&st->out, &e), &e);
     st->reject = open_side(st, st->o.reject, "--reject");
     bool shared = st->late_dest && st->o.reject && strcmp(st->late_dest, st->o.reject) == 0;

@@ -49,12 +49,14 @@ struct stage {
     bool needs_time; /* the tool sets it before stage_open() */
     bool unwraps;    /* envelopes are read: take the events out */
     bool writes_out; /* events go to standard output: it is opened, and gets the abort line */
+    bool sink_writes_out; /* a sink writes events there; it gets the abort line too */
 
     struct json_scanner *scanner;
     struct zone *zone;
     struct expr *where;
     struct time_format times;
     int time_field;          /* -1: none */
+    int control_field;       /* with unwraps: of "@ev" */
     bool time_is_window_end; /* rows of evwindow without --time */
     struct wanted *wanted;   /* by the scanner's index */
     size_t n_wanted, n_unseen;
