@@ -67,6 +67,8 @@ int main(int argc, char **argv) {
         stage_fail(&st, &e);
     }
     if (st.o.explain) return explain(&st), stage_explained(&st);
+    st.sink_writes_out = strcmp(st.operands.items[0], "-") == 0 && !o.gzip &&
+                         (!o.format || strcmp(o.format, "ndjson") == 0);
     o.scanner = st.scanner;
     o.zone = st.zone;
     sink = sink_open(st.operands.items[0], &o, &e);

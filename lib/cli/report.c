@@ -84,9 +84,9 @@ void report_books(struct stage *st) {
 static void write_abort(struct stage *st, const struct err *e) {
     struct err ignored;
     struct buf line = {0};
-    if (!st->writes_out || isatty(STDOUT_FILENO)) return;
+    if ((!st->writes_out && !st->sink_writes_out) || isatty(STDOUT_FILENO)) return;
     if (!st->out.broke_off) (void)out_flush(&st->out, &ignored);
-    if (st->out.broke_off) buf_addc(&line, '\n');
+    if (st->out.broke_off || st->sink_writes_out) buf_addc(&line, '\n');
     abort_write(&line, st->tool->name, e->code, e->text);
     (void)io_write(STDOUT_FILENO, line.p, line.n, &ignored);
     buf_free(&line);
