@@ -105,13 +105,13 @@ static void parse_aggregate(const char *text) {
 
 static void parse_query(void) {
     static const char *const reserved[] = {
-        "window_start", "window_end", "version", "final", "is_correction"};
+        CONTROL_FIELD, "window_start", "window_end", "version", "final", "is_correction"};
     struct err e;
     for (size_t i = 0; i < o.by.n; i++)
         stage_must(&st, query_add_by(&query, slice_of(o.by.items[i]), st.scanner, st.zone, &e), &e);
     for (size_t i = 0; i < st.operands.n; i++) parse_aggregate(st.operands.items[i]);
     if (!st.operands.n) parse_aggregate("count");
-    stage_must(&st, query_check_names(&query, reserved, format.versioned ? 5 : 2, &e), &e);
+    stage_must(&st, query_check_names(&query, reserved, format.versioned ? 6 : 3, &e), &e);
     for (size_t i = 0; i < query.n_by; i++) stage_want(&st, query.by[i].value, "--by");
     for (size_t i = 0; i < query.n_aggs; i++) {
         stage_want(&st, query.aggs[i].value, query.aggs[i].name);
