@@ -170,4 +170,8 @@ bench-deps:
 oracle: all gen
 	tests/oracle/check
 
-.PHONY: gen bench bench-deps oracle
+# 20 GB through a pipe: memory must not grow with them.
+stream: all gen
+	tests/bench/stream --build $B
+
+.PHONY: gen bench bench-deps stream oracle
