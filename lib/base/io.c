@@ -1,12 +1,16 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 struct io_hooks io_hooks;
 
-static bool again(ssize_t result) {
-    if (result >= 0 || errno != EINTR) return false;
+/* Whoever shares a pipe may have made it non-blocking: then wait. */
+static bool again(int fd, short event, ssize_t result) {
+    if (result >= 0) return false;
+    if (errno == EAGAIN) (void)poll(&(struct pollfd){.fd = fd, .events = event}, 1, -1);
+    else if (errno != EINTR) return false;
     if (io_hooks.interrupted) io_hooks.interrupted();
     return true;
 }
@@ -15,7 +19,7 @@ bool io_read(int fd, void *to, size_t room, size_t *got, struct err *e) {
     if (io_hooks.before_read) io_hooks.before_read();
     ssize_t n;
     do n = read(fd, to, room);
-    while (again(n));
+    while (again(fd, POLLIN, n));
     if (n < 0) return err_errno(e, EXIT_IO, errno, "cannot read");
     *got = (size_t)n;
     return true;
@@ -24,7 +28,7 @@ bool io_read(int fd, void *to, size_t room, size_t *got, struct err *e) {
 bool io_write(int fd, const void *p, size_t n, struct err *e) {
     for (const char *at = p; n;) {
         ssize_t done = write(fd, at, n);
-        if (again(done)) continue;
+        if (again(fd, POLLOUT, done)) continue;
         if (done < 0) return err_errno(e, EXIT_IO, errno, "cannot write");
         at += done;
         n -= (size_t)done;
