@@ -46,9 +46,9 @@ struct stage {
     const struct tool *tool;
     struct stage_options o;
     struct texts operands;
-    bool needs_time; /* the tool sets it before stage_open() */
-    bool unwraps;    /* envelopes are read: take the events out */
-    bool writes_out; /* events go to standard output: it is opened, and gets the abort line */
+    bool needs_time;      /* the tool sets it before stage_open() */
+    bool unwraps;         /* envelopes are read: take the events out */
+    bool writes_out;      /* events go to standard output: it is opened, and gets the abort line */
     bool sink_writes_out; /* a sink writes events there; it gets the abort line too */
 
     struct json_scanner *scanner;

@@ -1,0 +1,156 @@
+#include "cli/accept.h"
+
+#include <stdlib.h>
+
+#include "cli/fields.h"
+#include "json/value.h"
+#include "wire/envelope.h"
+
+/* ---- event time ---- */
+
+static bool bad(struct stage *st, const char *code, int field, const struct event *ev) {
+    st->bad_code = code;
+    st->bad_field = field >= 0 ? st->wanted[field].path : NULL;
+    st->bad_value = field >= 0 ? ev->fields[field] : (struct json_field){0};
+    return false;
+}
+
+static bool looks_like_time(struct stage *st, const struct json_field *value) {
+    int64_t t;
+    struct time_format f = {.zone = st->zone};
+    if (value->kind == JSON_STRING) return time_parse(&f, json_slice(value), &t) == TIME_OK;
+    return value->kind == JSON_NUMBER && time_parse_number(&f, json_slice(value), &t) == TIME_OK;
+}
+
+static void add_candidates(struct stage *st, const struct event *ev, struct buf *names) {
+    struct json_field object = event_object(ev), key, value;
+    struct json_walk at = {0};
+    while (json_next(&object, &at, &key, &value))
+        if (looks_like_time(st, &value)) buf_printf(names, " --time %.*s", (int)key.n, key.p);
+}
+
+/* The event has no window_end and --time was not given: name the fields that look like a time. */
+static _Noreturn void fail_without_time(struct stage *st, const struct event *ev) {
+    struct err e;
+    struct buf names = {0};
+    add_candidates(st, ev, &names);
+    if (names.n)
+        err_set(&e, EXIT_USAGE, "which field is the event time? These look like one:%.*s",
+            (int)names.n, names.p);
+    else
+        err_set(&e, EXIT_USAGE,
+            "which field is the event time? Say --time FIELD (none here looks like one)");
+    stage_fail(st, &e);
+}
+
+static bool time_error(
+    enum time_result r, const char *path, const struct json_field *f, struct err *e) {
+    static const char *const what[] = {[TIME_NOT_A_TIME] = "not a time",
+        [TIME_OUT_OF_RANGE] = "out of range (0001-01-02 to 9999-12-30)",
+        [TIME_UNIT_UNKNOWN] = "a number whose unit cannot be guessed (--time-unit)"};
+    if (f->kind == JSON_STRING)
+        return err_set(e, EXIT_BAD_DATA, "%s: %s: %s", path, what[r], QUOTED(json_slice(f)));
+    return err_set(
+        e, EXIT_BAD_DATA, "%s: %s: %.*s", path, what[r], f->n < 60 ? (int)f->n : 60, f->p);
+}
+
+/* Where this ends the run the name may be mistyped, so others are named. */
+static bool without_time(
+    struct stage *st, const struct event *ev, const char *path, struct err *e) {
+    struct buf names = {0};
+    if (!st->reject) add_candidates(st, ev, &names);
+    err_set(e, EXIT_BAD_DATA, "%s: the event time is %s%s%.*s", path,
+        json_kind_name(ev->fields[st->time_field].kind), names.n ? "; these look like one:" : "",
+        (int)names.n, names.n ? names.p : "");
+    buf_free(&names);
+    return false;
+}
+
+static bool read_time(struct stage *st, struct event *ev, struct err *e) {
+    const struct json_field *f = &ev->fields[st->time_field];
+    const char *path = st->wanted[st->time_field].path;
+    enum time_result r = TIME_NOT_A_TIME;
+    struct slice text;
+    if (f->kind == JSON_STRING) {
+        if (json_text(f, &st->scratch, &text)) r = time_parse(&st->times, text, &ev->time);
+    } else if (f->kind == JSON_NUMBER) {
+        r = time_parse_number(&st->times, json_slice(f), &ev->time);
+    } else if (f->kind == JSON_MISSING && st->time_is_window_end) {
+        fail_without_time(st, ev);
+    } else if (f->kind <= JSON_NULL) {
+        bad(st, "no_time", st->time_field, ev);
+        return without_time(st, ev, path, e);
+    }
+    if (r == TIME_OK) {
+        if (st->time_is_window_end) ev->time--;
+        return true;
+    }
+    bad(st, "bad_time", st->time_field, ev);
+    return time_error(r, path, f, e);
+}
+
+/* ---- which events are good ---- */
+
+static bool has_required(struct stage *st, const struct event *ev, struct err *e) {
+    for (size_t i = 0; i < st->n_required; i++) {
+        int index = st->required[i];
+        if (ev->fields[index].kind > JSON_NULL) continue;
+        bad(st, "missing_field", index, ev);
+        return err_set(e, EXIT_BAD_DATA, "%s: required, but it is %s", st->wanted[index].path,
+            json_kind_name(ev->fields[index].kind));
+    }
+    return true;
+}
+
+/* Rejected text may be anything. */
+static bool is_event(struct stage *st, const struct event *ev, struct slice inner, struct err *e) {
+    if (inner.p[strspn(inner.p, " \t\r\n")] != '{') {
+        bad(st, "not_object", -1, ev);
+        return err_set(e, EXIT_BAD_DATA, "the event in the envelope is not a JSON object");
+    }
+    if (ev->fields[st->control_field].kind == JSON_MISSING) return true;
+    bad(st, "control", -1, ev);
+    return err_set(e, EXIT_BAD_DATA,
+        "the event in the envelope has a top-level \"" CONTROL_FIELD
+        "\", reserved for control lines");
+}
+
+/* Puts the event that lies in an envelope in the place of the envelope. */
+static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
+    struct slice inner;
+    st->unwrapped.n = 0;
+    if (!envelope_unwrap(ev->text, &st->unwrapped, &inner, e))
+        return bad(st, "not_envelope", -1, ev);
+    if (!json_scan(st->scanner, inner, inner.p + inner.n, ev->fields, e)) {
+        bad(st, "bad_json", -1, ev);
+        return err_at(e, "the event in the envelope");
+    }
+    if (!is_event(st, ev, inner, e)) return false;
+    /* A newline in good JSON is white space; an event is a line. */
+    for (size_t i = 0; i < st->unwrapped.n; i++)
+        if (st->unwrapped.p[i] == '\n' || st->unwrapped.p[i] == '\r') st->unwrapped.p[i] = ' ';
+    ev->text = inner;
+    return true;
+}
+
+static bool is_good(struct stage *st, struct event *ev, struct err *e) {
+    ev->time = TIME_NONE;
+    if (st->unwraps && !unwrap(st, ev, e)) return false;
+    if (st->n_required && !has_required(st, ev, e)) return false;
+    return !st->needs_time || read_time(st, ev, e);
+}
+
+/* A peek leaves no trace: the event will be read, and counted, again. */
+bool accept_event(void *ctx, struct event *ev, bool peek, struct err *e) {
+    struct stage *st = ctx;
+    struct time_format before;
+    if (peek) before = st->times;
+    bool good = is_good(st, ev, e);
+    if (peek) {
+        st->times = before;
+        st->bad_code = NULL;
+    } else if (st->n_unseen && good) {
+        fields_seen(st, ev);
+    }
+    return good;
+}

@@ -1,0 +1,74 @@
+#include "cli/aside.h"
+
+#include <inttypes.h>
+
+#include "cli/report.h"
+#include "wire/envelope.h"
+
+static void write_envelope(
+    struct stage *st, struct side *to, const struct envelope *v, const struct event *ev) {
+    struct buf line = {0};
+    struct err e;
+    envelope_write(&line, v, ev);
+    stage_must(st, side_write(to, buf_slice(&line), &e), &e);
+    buf_free(&line);
+}
+
+static void check_reject_limit(struct stage *st) {
+    struct err e;
+    if (st->books.rejected <= (uint64_t)st->reject_limit) return;
+    err_set(&e, EXIT_BAD_DATA,
+        "more than %" PRId64 " events are bad input (--max-reject); they are in %s",
+        st->reject_limit, st->o.reject);
+    stage_fail(st, &e);
+}
+
+static void reject(struct stage *st, const struct event *ev, struct envelope v, struct err *e) {
+    st->books.rejected++;
+    if (!st->reject) {
+        err_at(e, "%s:%" PRIu64, ev->source, ev->line);
+        stage_fail(st, e);
+    }
+    v.kind = "reject";
+    v.tool = st->tool->name;
+    v.message = e->text;
+    v.window_start = v.watermark = TIME_NONE;
+    write_envelope(st, st->reject, &v, ev);
+    check_reject_limit(st);
+}
+
+/* A string's value is shown with its quotes, which lie around it in the text. */
+static struct slice raw_value(const struct json_field *f) {
+    if (f->kind == JSON_STRING) return (struct slice){f->p - 1, f->n + 2};
+    return json_slice(f);
+}
+
+void stage_reject(struct stage *st, const struct event *ev, const char *code, const char *field,
+    const struct json_field *value, struct err *e) {
+    struct envelope v = {.code = code, .field = field, .is_json = true};
+    if (value && value->kind != JSON_MISSING) v.value = raw_value(value);
+    reject(st, ev, v, e);
+}
+
+void stage_late(struct stage *st, const struct event *ev, int64_t window_start, int64_t late_by) {
+    st->books.late++;
+    if (!st->late) return;
+    struct envelope v = {.kind = "late",
+        .code = "late",
+        .tool = st->tool->name,
+        .window_start = window_start,
+        .watermark = ev->watermark,
+        .late_by = late_by,
+        .is_json = true};
+    write_envelope(st, st->late, &v, ev);
+}
+
+void aside_reject_decoded(struct stage *st, const struct event *ev, struct err *e) {
+    if (st->bad_code) {
+        const char *code = st->bad_code;
+        st->bad_code = NULL;
+        stage_reject(st, ev, code, st->bad_field, &st->bad_value, e);
+    } else {
+        reject(st, ev, (struct envelope){.code = ev->bad_code}, e);
+    }
+}

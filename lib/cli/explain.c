@@ -1,0 +1,35 @@
+#include <stdio.h>
+
+#include "cli/stage.h"
+
+static void explain_time(const struct stage *st) {
+    if (!st->needs_time) {
+        printf("time: not needed\n");
+        return;
+    }
+    printf("time: %s, %s, without an offset %s\n",
+        st->o.time ? st->o.time : "window_end - 1 us (no --time)",
+        st->o.time_format ? st->o.time_format : "RFC 3339 and its relatives",
+        st->o.tz ? st->o.tz : "UTC");
+    struct buf lateness = {0};
+    buf_add_duration(&lateness, st->o.lateness);
+    if (st->o.has_lateness) printf("lateness: %.*s\n", (int)lateness.n, lateness.p);
+    else printf("lateness: none: the input is a batch, results come at its end\n");
+    buf_free(&lateness);
+}
+
+void stage_explain(const struct stage *st) {
+    explain_time(st);
+    if (st->o.where) printf("where: %s\n", st->o.where);
+    for (size_t i = 0; i < st->n_required; i++)
+        printf("require: %s\n", st->wanted[st->required[i]].path);
+    printf("bad input: %s\n", st->o.reject ? st->o.reject : "ends the run with 65");
+    printf("encoding: text, one JSON object a line\n");
+}
+
+int stage_explained(struct stage *st) {
+    struct err e;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+    err_set(&e, EXIT_IO, "standard output: cannot write");
+    stage_fail(st, &e);
+}
