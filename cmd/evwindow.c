@@ -138,11 +138,25 @@ static void parse_versions(void) {
     stage_fail(&st, &e);
 }
 
+/* Event times in [first, last] are in no window that reaches beyond the years that can be written. */
+static int64_t first_inside, last_inside;
+
+static void find_inside(void) {
+    static const int64_t longest[] = {[PERIOD_FIXED] = 1,
+        [PERIOD_DAYS] = DAY_US,
+        [PERIOD_WEEKS] = 7 * DAY_US,
+        [PERIOD_MONTHS] = 31 * DAY_US};
+    int64_t size = spec.size.count * longest[spec.size.unit];
+    first_inside = TIME_MIN + size;
+    last_inside = TIME_MAX - size;
+}
+
 static void prepare(void) {
     enum aggregate_kind *kinds = mem_zero(query.n_aggs, sizeof *kinds);
     for (size_t i = 0; i < query.n_aggs; i++) kinds[i] = query.aggs[i].kind;
     aggregates = aggregates_new(kinds, query.n_aggs);
     windows = windows_new(&spec, aggregates, hash_seed());
+    find_inside();
     format.query = &query;
     format.aggregates = aggregates;
     row_format_init(&format);
@@ -213,6 +227,19 @@ static bool make_inputs(const struct event *ev, struct aggregate_input *in) {
         if (!make_input(ev, &query.aggs[i], &in[i])) return false;
     if (aggregates_check(aggregates, in, &which, &e)) return true;
     return bad_value(ev, query.aggs[which].name, query.aggs[which].value, &e);
+}
+
+static bool is_inside(const struct event *ev) {
+    struct err e;
+    if (__builtin_expect(ev->time >= first_inside && ev->time <= last_inside, 1)) return true;
+    int64_t slides = period_ratio(&spec.size, &spec.slide, st.zone != NULL);
+    int64_t slice = period_floor(&spec.slide, st.zone, spec.offset, ev->time);
+    int64_t first = period_step(&spec.slide, st.zone, spec.offset, slice, 1 - slides);
+    int64_t end = period_step(&spec.slide, st.zone, spec.offset, slice, slides);
+    if (first >= TIME_MIN - DAY_US && end <= TIME_MAX + DAY_US) return true;
+    err_set(&e, EXIT_BAD_DATA, "a window of it reaches beyond the years 1 to 9999");
+    stage_reject(&st, ev, "bad_time", st.wanted[st.time_field].path, &ev->fields[st.time_field], &e);
+    return false;
 }
 
 static void emit(int64_t watermark) {
@@ -300,7 +327,7 @@ int main(int argc, char **argv) {
         /* Values of several columns lie in scratch at once: it must not move between them. */
         st.scratch.n = 0;
         buf_reserve(&st.scratch, ev.text.n * (query.n_aggs + 1));
-        if (make_inputs(&ev, in) && make_key(&ev, &key)) add(&ev, buf_slice(&key), in);
+        if (is_inside(&ev) && make_inputs(&ev, in) && make_key(&ev, &key)) add(&ev, buf_slice(&key), in);
     }
     stage_check(&st);
     emit(TIME_END);
