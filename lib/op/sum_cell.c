@@ -60,7 +60,7 @@ static inline bool add_small(uint64_t *cell, struct small_sum b, int sign) {
     a.sum += sign * b.sum;
     a.count += sign > 0 ? b.count : -b.count;
     if (!sum_fits(a.sum) || a.count >> COUNT_BITS) return false;
-    *cell = a.count ? pack(a) : 0;
+    *cell = pack(a);
     return true;
 }
 

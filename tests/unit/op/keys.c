@@ -31,11 +31,14 @@ static uint32_t add(struct keys *k, struct slice bytes) {
 
 enum { KEYS = 3000 };
 
+/* Of the key at i of the order and the one before it. */
+static int order(const struct keys *k, uint32_t i) {
+    return slice_cmp(keys_bytes(keys_at(k, k->order[i - 1])), keys_bytes(keys_at(k, k->order[i])));
+}
+
 static void check_order(struct keys *k) {
     keys_order(k);
-    for (uint32_t i = 1; i < k->n; i++)
-        CHECK(slice_cmp(keys_bytes(keys_at(k, k->order[i - 1])),
-                  keys_bytes(keys_at(k, k->order[i]))) < 0);
+    for (uint32_t i = 1; i < k->n; i++) CHECK(order(k, i) < 0);
 }
 
 static void keys_keep_their_numbers_and_are_ordered(void) {
@@ -85,10 +88,14 @@ static void idle_keys_go_and_their_memory_is_used_again(void) {
             held[i] = add(&k, key_bytes(i % 10 ? wave * WAVE + i : i));
             keys_hold(&k, held[i]);
         }
-        keys_order(&k);
+        if (wave % 3 == 0) keys_order(&k);
         for (uint64_t i = 0; i < WAVE; i++)
             if (i % 10) keys_release(&k, held[i]);
         keys_forget_idle(&k);
+        uint32_t idle = 0;
+        for (uint32_t i = 0; i < k.n; i++) idle += keys_at(&k, k.order[i])->holders == 0;
+        CHECK(idle == k.idle && k.ordered <= k.n);
+        for (uint32_t i = 1; i < k.ordered; i++) CHECK(order(&k, i) < 0);
         if (wave == WAVES / 2) most = keys_memory(&k);
     }
     check_order(&k);
