@@ -26,27 +26,58 @@ static enum format input_format(struct stage *st) {
                         : FORMAT_AUTO;
 }
 
-/* A tool that reads what it writes would go on until the disk is full. */
-static void check_not_the_output(struct stage *st) {
-    struct stat out, in;
-    struct err e;
-    if (fstat(STDOUT_FILENO, &out) != 0 || !S_ISREG(out.st_mode)) return;
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+    return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The source that is this file, or NULL. */
+static const char *source_that_is(const struct stage *st, const struct stat *file) {
+    struct stat in;
     for (size_t i = 0; i < st->sources.n; i++) {
         const char *path = st->sources.paths[i];
         int failed = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(path, &in);
-        if (failed || in.st_dev != out.st_dev || in.st_ino != out.st_ino) continue;
-        err_set(&e, EXIT_USAGE, "%s: is also the standard output; write to another file", path);
-        st->writes_out = false; /* no abort line into the source */
-        stage_fail(st, &e);
+        if (!failed && is_same_file(file, &in)) return path;
     }
+    return NULL;
 }
 
-static void open_inputs(struct stage *st, struct texts sources) {
+/* A tool that reads what it writes would go on until the disk is full. */
+static void check_output(struct stage *st) {
+    struct stat out;
+    struct err e;
+    const char *source = fstat(STDOUT_FILENO, &out) == 0 ? source_that_is(st, &out) : NULL;
+    if (!source) return;
+    err_set(&e, EXIT_USAGE, "%s: is also the standard output; write to another file", source);
+    st->writes_out = false; /* no abort line into the source */
+    stage_fail(st, &e);
+}
+
+/* A side output takes the place of what has its name: of a source, or of what goes to standard output. */
+static void check_side(struct stage *st, const char *dest, const char *option) {
+    struct stat side, out;
+    struct err e;
+    if (!dest || stat(dest, &side) != 0 || strncmp(dest, "/dev/", 5) == 0) return;
+    bool both = fstat(STDOUT_FILENO, &out) == 0 && is_same_file(&side, &out);
+    if (!both && !source_that_is(st, &side)) return;
+    err_set(&e, EXIT_USAGE, "%s: %s: is also %s; name another file", option, dest,
+        both ? "the standard output" : "read");
+    stage_fail(st, &e);
+}
+
+static void find_sources(struct stage *st, struct texts sources) {
     struct err e;
     if (!sources.n) {
         if (isatty(STDIN_FILENO)) stage_note(st, "reading the terminal; Ctrl-D ends the input");
         sources = (struct texts){(const char **)(uintptr_t)standard_input, 1};
     }
+    stage_must(st, source_expand(sources.items, sources.n, &st->sources, &e), &e);
+    check_output(st);
+    check_side(st, st->o.reject, "--reject");
+    check_side(st, st->late_dest, "--late");
+}
+
+static void open_inputs(struct stage *st) {
+    struct err e;
     struct inputs_options o = {.format = input_format(st),
         .scanner = st->scanner,
         .accept = accept_event,
@@ -56,8 +87,6 @@ static void open_inputs(struct stage *st, struct texts sources) {
         .decode = {
             .max_line = (size_t)st->o.max_line, .header = st->o.header, .types = st->o.types}};
     stage_must(st, decode_options_check(&o.decode, &e), &e);
-    stage_must(st, source_expand(sources.items, sources.n, &st->sources, &e), &e);
-    check_not_the_output(st);
     o.sources = st->sources;
     st->inputs = inputs_open(&o, &e);
     stage_must(st, st->inputs != NULL, &e);
@@ -76,10 +105,11 @@ void stage_open(struct stage *st, struct texts sources) {
     struct json_step control = {.key = slice_of(CONTROL_FIELD)};
     if (st->unwraps) st->control_field = json_want(st->scanner, &(struct json_path){&control, 1});
     if (st->writes_out) stage_must(st, out_open(&st->out, &e), &e);
+    find_sources(st, sources);
     st->reject = open_side(st, st->o.reject, "--reject");
     bool shared = st->late_dest && st->o.reject && strcmp(st->late_dest, st->o.reject) == 0;
     st->late = shared ? st->reject : open_side(st, st->late_dest, "--late");
-    open_inputs(st, sources);
+    open_inputs(st);
 }
 
 /* ---- the loop ---- */
