@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "json/path.h"
 
@@ -65,11 +66,13 @@ static bool find_function(
     const char *names[2 * N_FUNCTIONS];
     char with_if[N_FUNCTIONS][16];
     struct slice base = name;
-    *conditional = slice_ends(name, "_if");
+    *conditional = name.n > 3 && strncasecmp(name.p + name.n - 3, "_if", 3) == 0;
     if (*conditional) base.n -= 3;
     for (size_t i = 0; i < N_FUNCTIONS; i++) {
         *kind = functions[i].kind;
-        if (slice_is(base, functions[i].name)) return true;
+        if (base.n == strlen(functions[i].name) &&
+            strncasecmp(base.p, functions[i].name, base.n) == 0)
+            return true;
         snprintf(with_if[i], sizeof with_if[i], "%s_if", functions[i].name);
         names[2 * i] = functions[i].name;
         names[2 * i + 1] = with_if[i];
@@ -82,30 +85,31 @@ static bool find_function(
         QUOTED(name));
 }
 
-static bool next_argument(struct slice *args, const char *origin, struct json_scanner *s,
+static bool next_argument(struct slice *args, struct slice whole, struct json_scanner *s,
     struct zone *z, struct expr **out, struct err *e) {
-    *out = expr_parse_front(args, origin, s, z, e);
-    return *out != NULL;
+    *out = expr_parse_front(args, whole.p, s, z, e);
+    return *out || err_at(e, "%s", QUOTED(whole));
 }
 
-/* args: what stands between the parentheses. count() and count_if(cond) need no value. */
+/* args: what stands between the parentheses. count(), count(*) and count_if(cond) need no value. */
 static bool parse_arguments(struct aggregate_column *c, bool conditional, struct slice args,
     struct slice whole, struct json_scanner *s, struct zone *z, struct err *e) {
+    if (c->kind == AGG_COUNT && !conditional && slice_is(trim(args), "*")) return true;
     bool wants_value = c->kind != AGG_COUNT || (!conditional && trim(args).n);
     struct slice rest = args;
-    if (wants_value && !next_argument(&rest, whole.p, s, z, &c->value, e)) return false;
+    if (wants_value && !next_argument(&rest, whole, s, z, &c->value, e)) return false;
     if (wants_value && conditional) {
         if (!rest.n)
             return err_set(e, EXIT_USAGE,
                 "%s needs a value and a condition, like sum_if(price, qty > 0)", QUOTED(whole));
         rest = (struct slice){rest.p + 1, rest.n - 1};
     }
-    if (conditional && !next_argument(&rest, whole.p, s, z, &c->condition, e)) return false;
+    if (conditional && !next_argument(&rest, whole, s, z, &c->condition, e)) return false;
     if (rest.n && conditional && c->kind == AGG_COUNT && !c->value) {
         /* count_if(x, cond): the values of x where the condition holds. */
         c->value = c->condition;
         rest = (struct slice){rest.p + 1, rest.n - 1};
-        if (!next_argument(&rest, whole.p, s, z, &c->condition, e)) return false;
+        if (!next_argument(&rest, whole, s, z, &c->condition, e)) return false;
     }
     if (rest.n) return err_set(e, EXIT_USAGE, "too many arguments in %s", QUOTED(whole));
     return true;
