@@ -66,6 +66,9 @@ static _Noreturn void usage(const char *message) {
     stage_fail(&st, &e);
 }
 
+/* A day by the second, and some. */
+enum { MAX_SLIDES = 100000 };
+
 static void parse_windows(void) {
     struct err e;
     if (!o.every) usage("how long is a window? --every D, like --every 15m");
@@ -74,8 +77,15 @@ static void parse_windows(void) {
     if (o.slide)
         stage_must(
             &st, period_parse(slice_of(o.slide), &spec.slide, &e) || err_at(&e, "--slide"), &e);
-    if (!period_ratio(&spec.size, &spec.slide, st.zone != NULL)) {
+    int64_t slides = period_ratio(&spec.size, &spec.slide, st.zone != NULL);
+    if (!slides) {
         err_set(&e, EXIT_USAGE, "--slide %s does not divide --every %s", o.slide, o.every);
+        stage_fail(&st, &e);
+    }
+    if (slides > MAX_SLIDES) {
+        err_set(&e, EXIT_USAGE,
+            "--every %s --slide %s puts each event into %" PRIi64 " windows; at most %d are served",
+            o.every, o.slide, slides, MAX_SLIDES);
         stage_fail(&st, &e);
     }
     if (o.offset)

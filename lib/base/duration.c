@@ -3,6 +3,8 @@
 /* The longest duration: what lies between the first and the last time. Times and a few of these
  * can be added without overflow. */
 #define DURATION_MAX (TIME_MAX - TIME_MIN)
+/* 100 years: windows of sane times then end before the year 10000, which no RFC 3339 can say. */
+#define PERIOD_MAX_US (36525 * DAY_US)
 
 struct unit {
     const char *name;
@@ -99,9 +101,8 @@ static bool read_period(struct slice text, struct period *out) {
         const char *name;
         enum period_unit unit;
         int64_t most;
-    } calendar[] = {{"d", PERIOD_DAYS, DURATION_MAX / DAY_US},
-        {"w", PERIOD_WEEKS, DURATION_MAX / (7 * DAY_US)},
-        {"mo", PERIOD_MONTHS, INT64_C(9999) * 12}};
+    } calendar[] = {{"d", PERIOD_DAYS, PERIOD_MAX_US / DAY_US},
+        {"w", PERIOD_WEEKS, PERIOD_MAX_US / (7 * DAY_US)}, {"mo", PERIOD_MONTHS, 1200}};
     const char *p = text.p, *end = p + text.n;
     int64_t count;
     if (!read_count(&p, end, &count) || count == 0) return false;
@@ -113,13 +114,14 @@ static bool read_period(struct slice text, struct period *out) {
     }
     *out = (struct period){.unit = PERIOD_FIXED};
     if (memchr(text.p, 'd', text.n) || memchr(text.p, 'w', text.n)) return false;
-    return read_duration(text, &out->count) && out->count > 0;
+    return read_duration(text, &out->count) && out->count > 0 && out->count <= PERIOD_MAX_US;
 }
 
 bool period_parse(struct slice text, struct period *out, struct err *e) {
     if (read_period(text, out)) return true;
     return err_set(e, EXIT_USAGE,
-        "not a window's length: %s; write it as 15m, 1h30m, or 1d, 2w, 1mo of the calendar",
+        "not a window's length: %s; write it as 15m, 1h30m, or 1d, 2w, 1mo of the calendar, up to "
+        "100 years",
         QUOTED(text));
 }
 
