@@ -2,8 +2,10 @@
 
 #include "op/cell.h"
 
+/* Cells that were merged share their record. */
 struct extreme {
     uint32_t pool;
+    uint32_t users;
     struct value value; /* its text is the record's own */
 };
 
@@ -29,9 +31,12 @@ void extremes_free(struct texts *aside) {
 
 static bool is_inline(uint64_t cell) { return cell & 1; }
 
+static struct extreme *extreme_at(const struct texts *aside, uint64_t cell) {
+    return pool_at(&aside->pool, (uint32_t)(cell >> 1));
+}
+
 static struct value value_in(const struct texts *aside, uint64_t cell) {
-    if (!is_inline(cell))
-        return ((struct extreme *)pool_at(&aside->pool, (uint32_t)(cell >> 1)))->value;
+    if (!is_inline(cell)) return extreme_at(aside, cell)->value;
     return (struct value){
         .kind = VALUE_NUMBER,
         .number = {.small = (int64_t)cell >> 1, .scale = INLINE_SCALE},
@@ -61,6 +66,7 @@ static void set(struct texts *aside, uint64_t *cell, const struct value *v) {
     if (*cell) return;
     uint32_t number = pool_take(&aside->pool);
     struct extreme *x = pool_at(&aside->pool, number);
+    x->users = 1;
     x->value = *v;
     if (v->kind == VALUE_STRING) {
         x->value.text.p = mem_str(v->text);
@@ -86,8 +92,9 @@ void extreme_cell_add(struct texts *aside, uint64_t *cell, const struct value *v
 
 void extreme_cell_merge(struct texts *aside, uint64_t *cell, uint64_t from, int sign) {
     if (!from || (*cell && compare(aside, from, *cell) * sign <= 0)) return;
-    struct value v = value_in(aside, from);
-    set(aside, cell, &v);
+    extreme_cell_clear(aside, cell);
+    *cell = from;
+    if (!is_inline(from)) extreme_at(aside, from)->users++;
 }
 
 bool extreme_cell_stands(const struct texts *aside, uint64_t cell, uint64_t from) {
@@ -95,8 +102,8 @@ bool extreme_cell_stands(const struct texts *aside, uint64_t cell, uint64_t from
 }
 
 void extreme_cell_clear(struct texts *aside, uint64_t *cell) {
-    if (*cell && !is_inline(*cell)) {
-        struct extreme *x = pool_at(&aside->pool, (uint32_t)(*cell >> 1));
+    struct extreme *x = *cell && !is_inline(*cell) ? extreme_at(aside, *cell) : NULL;
+    if (x && --x->users == 0) {
         struct slice text = text_of(&x->value);
         if (text.p) aside->bytes -= text.n + 1;
         free((char *)text.p);

@@ -2,8 +2,10 @@
 
 #include "op/cell.h"
 
+/* Cells that were merged share their record. */
 struct pick {
     uint32_t pool;
+    uint32_t users;
     int64_t time;
     char *bytes; /* the event's text, then the value's JSON */
     size_t text_n, json_n;
@@ -41,25 +43,23 @@ bool pick_cell_wants(
 
 void pick_cell_set(
     struct texts *aside, uint64_t *cell, int64_t time, struct slice text, struct slice json) {
-    if (!*cell) *cell = pool_take(&aside->pool);
+    pick_cell_clear(aside, cell);
+    *cell = pool_take(&aside->pool);
     struct pick *p = pick_at(aside, *cell);
-    char *bytes = mem_alloc(text.n + json.n);
-    if (text.n) memcpy(bytes, text.p, text.n);
-    if (json.n) memcpy(bytes + text.n, json.p, json.n);
+    *p = (struct pick){.users = 1, .time = time, .text_n = text.n, .json_n = json.n};
+    p->bytes = mem_alloc(text.n + json.n);
+    if (text.n) memcpy(p->bytes, text.p, text.n);
+    if (json.n) memcpy(p->bytes + text.n, json.p, json.n);
     aside->bytes += text.n + json.n;
-    aside->bytes -= p->text_n + p->json_n;
-    free(p->bytes);
-    p->time = time;
-    p->bytes = bytes;
-    p->text_n = text.n;
-    p->json_n = json.n;
 }
 
 void pick_cell_merge(struct texts *aside, uint64_t *cell, uint64_t from, int sign) {
     if (!from) return;
-    const struct pick *p = pick_at(aside, from);
-    if (pick_cell_wants(aside, *cell, p->time, text_of(p), sign))
-        pick_cell_set(aside, cell, p->time, text_of(p), json_of(p));
+    struct pick *p = pick_at(aside, from);
+    if (!pick_cell_wants(aside, *cell, p->time, text_of(p), sign)) return;
+    pick_cell_clear(aside, cell);
+    *cell = from;
+    p->users++;
 }
 
 bool pick_cell_stands(const struct texts *aside, uint64_t cell, uint64_t from) {
@@ -69,8 +69,8 @@ bool pick_cell_stands(const struct texts *aside, uint64_t cell, uint64_t from) {
 }
 
 void pick_cell_clear(struct texts *aside, uint64_t *cell) {
-    if (*cell) {
-        struct pick *p = pick_at(aside, *cell);
+    struct pick *p = *cell ? pick_at(aside, *cell) : NULL;
+    if (p && --p->users == 0) {
         aside->bytes -= p->text_n + p->json_n;
         free(p->bytes);
         pool_give(&aside->pool, (uint32_t)*cell);
