@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/stage.h"
+#include "json/path.h"
 
 static struct sink_options o;
 
@@ -51,6 +52,19 @@ static void explain(const struct stage *st) {
     printf("kind: replaced as a whole when the run has ended well\n");
 }
 
+/* A mistyped {name} would put all events into the folder of null. */
+static void want_partition(struct stage *st) {
+    for (const char *at = o.partition; at && (at = strchr(at, '{'));) {
+        const char *name = ++at;
+        for (bool quoted = false; quoted || *at != '}'; at++) quoted ^= *at == '`';
+        struct json_path path;
+        struct err e;
+        stage_must(st, json_path_parse((struct slice){name, (size_t)(at - name)}, &path, &e), &e);
+        stage_want_path(st, &path, "--partition");
+        json_path_free(&path);
+    }
+}
+
 int main(int argc, char **argv) {
     static struct stage st = {.books.result = "written"};
     memcpy(groups,
@@ -73,6 +87,7 @@ int main(int argc, char **argv) {
     o.zone = st.zone;
     sink = sink_open(st.operands.items[0], &o, &e);
     stage_must(&st, sink != NULL, &e);
+    want_partition(&st);
     st.batch = flush;
     st.abandon = abandon;
     stage_open(&st, st.o.input);

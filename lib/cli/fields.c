@@ -90,9 +90,14 @@ void fields_check(struct stage *st) {
         if (!w->role || w->seen) continue;
         const char *near =
             err_nearest(slice_of(w->path), (const char *const *)st->names, st->n_names);
+        bool text = !near && strcmp(w->role, "--where") == 0;
         err_set(&e, EXIT_BAD_DATA,
             "%s: no event has the field %s%s%s (--allow-missing if that is right)", w->role,
-            w->path, near ? "; did you mean " : "", near ? near : "");
+            w->path,
+            near   ? "; did you mean "
+            : text ? "; text stands in quotes"
+                   : "",
+            near ? near : "");
         stage_fail(st, &e);
     }
 }
