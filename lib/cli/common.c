@@ -1,6 +1,7 @@
 /* The options that all tools share, and what is done before the first event is read. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/report.h"
@@ -88,6 +89,14 @@ static void act(struct stage *st, const char *action) {
 
 /* ---- start ---- */
 
+/* An input of many overlapping files has as many open. */
+static void raise_open_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* A descriptor 0, 1 or 2 that is closed would be given to the next file that is opened.
  * O_PATH: to read or to write it stays an error. */
 static void hold_standard_descriptors(void) {
@@ -108,6 +117,7 @@ static void first_contact(struct stage *st, int argc) {
 static void from_environment(struct stage *st) {
     struct err e;
     const char *time = getenv("EV_TIME"), *lateness = getenv("EV_LATENESS");
+    st->names_time = st->o.time != NULL;
     if (time && *time && !st->o.time) st->o.time = time;
     if (!lateness || !*lateness || st->o.has_lateness) return;
     stage_must(st,
@@ -182,6 +192,7 @@ void stage_start(struct stage *st, const struct tool *tool, int argc, char **arg
     st->books.tool = tool->name;
     disorder_init(&st->books.disorder);
     hold_standard_descriptors();
+    raise_open_files();
     answer_hidden(tool, argc, argv);
     first_contact(st, argc);
     stage_must(st, options_parse(tool, argc, argv, &st->operands, &action, &e), &e);

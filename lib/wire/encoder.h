@@ -17,8 +17,7 @@ struct encoder {
 };
 
 /* OUT_NDJSON: the text and a newline. OUT_CSV: RFC 4180 with CRLF line ends as it says, a
- * header from the first row's top-level keys; OUT_TSV: the same with tabs, LF, and \t \n \\
- * escaped; OUT_TABLE: columns aligned for reading, numbers to the right, held until the end
+ * header from the first row's top-level keys; OUT_TSV: the same with tabs and LF; OUT_TABLE: columns aligned for reading, numbers to the right, held until the end
  * (the first 1,000 rows set the widths of what follows, so that memory is bounded). Objects and
  * arrays are written as their JSON text, null as nothing. */
 struct encoder *encoder_new(enum out_format format);
