@@ -93,6 +93,7 @@ int main(int argc, char **argv) {
     st.unwraps = o.unwrap;
     int64_t since = parse_bound(&st, o.since, "--since", INT64_MIN);
     int64_t until = parse_bound(&st, o.until, "--until", INT64_MAX);
+    if (since >= until) usage(&st, "--since is not before --until: that selects nothing");
     st.needs_time = st.needs_time || st.names_time || (st.o.time && st.o.has_lateness);
     if (o.has_rate && !o.rate) usage(&st, "--rate: must be at least 1 event a second");
     struct projection *fields = o.fields ? projection_new(&st, o.fields) : NULL;

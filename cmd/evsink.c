@@ -65,6 +65,22 @@ static void want_partition(struct stage *st) {
     }
 }
 
+/* Else a file named .parquet or .csv.zst would hold JSON lines. */
+static void check_suffix(struct stage *st) {
+    static const char *const foreign[] = {
+        ".zst", ".bz2", ".xz", ".lz4", ".zip", ".parquet", ".orc", ".avro", ".xlsx"};
+    struct slice name = slice_of(st->operands.items[0]);
+    for (size_t i = 0; !o.format && i < sizeof foreign / sizeof *foreign; i++) {
+        struct err e;
+        if (!slice_ends(name, foreign[i])) continue;
+        err_set(&e, EXIT_USAGE,
+            "%s is not written; .ndjson, .csv and .tsv are, each also as .gz (--format if the name "
+            "is right)",
+            foreign[i]);
+        stage_fail(st, &e);
+    }
+}
+
 int main(int argc, char **argv) {
     static struct stage st = {.books.result = "written"};
     memcpy(groups,
@@ -80,6 +96,7 @@ int main(int argc, char **argv) {
             st.operands.n);
         stage_fail(&st, &e);
     }
+    check_suffix(&st);
     if (st.o.explain) return explain(&st), stage_explained(&st);
     st.sink_writes_out = strcmp(st.operands.items[0], "-") == 0 && !o.gzip &&
                          (!o.format || strcmp(o.format, "ndjson") == 0);
