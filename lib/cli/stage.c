@@ -164,16 +164,15 @@ static void note_times(struct stage *st) {
     const char *field = st->needs_time ? st->wanted[st->time_field].path : "";
     const struct time_format *t = &st->times;
     if (t->without_zone && !st->zone)
-        stage_note(st,
-            "%s: %" PRIu64 " times without an offset were read as UTC (--tz says otherwise)", field,
-            t->without_zone);
+        stage_note(st, "%s: %" PRIu64 " %s read as UTC (--tz says otherwise)", field,
+            t->without_zone,
+            t->without_zone == 1 ? "time without an offset was" : "times without an offset were");
     if (t->ambiguous)
-        stage_note(st, "%s: %" PRIu64 " ambiguous local times were read as the earlier instant",
-            field, t->ambiguous);
+        stage_note(st, "%s: %" PRIu64 " ambiguous local %s read as the earlier instant", field,
+            t->ambiguous, t->ambiguous == 1 ? "time was" : "times were");
     if (t->missing)
-        stage_note(st,
-            "%s: %" PRIu64 " local times that do not exist were moved forward by the gap", field,
-            t->missing);
+        stage_note(st, "%s: %" PRIu64 " local %s moved forward by the gap", field, t->missing,
+            t->missing == 1 ? "time that does not exist was" : "times that do not exist were");
 }
 
 static void note_late(struct stage *st) {
