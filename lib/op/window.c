@@ -63,8 +63,9 @@ static void pane_new(struct windows *w, int64_t watermark) {
         .groups.size = w->layout,
     };
     w->at.pane = p;
+    bool due = windows_due(w, watermark); /* the caller's mistake: then no row is lost, but late */
     panes_insert(&w->panes, p);
-    windows_pass(w, watermark);
+    windows_pass(w, due ? TIME_NONE : watermark);
 }
 
 /* ---- adding ---- */
@@ -136,7 +137,6 @@ static void add_behind(struct windows *w, int64_t time, int64_t watermark, struc
     }
     int64_t end = w->at.end;
     for (; is_closed(w, end, watermark); end = window_step(w, end, 1)) place->missed++;
-    windows_settle(w);
     if (!w->at.pane) pane_new(w, watermark);
     uint32_t number = keys_put(&w->keys, key, keys_hash(&w->keys, key));
     if (w->spec.corrections) windows_plan_corrections(w, watermark, end, number);

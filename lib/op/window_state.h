@@ -42,7 +42,8 @@ struct corrections {
 };
 
 /* Events wait until there are many, since finding a key's group misses the cache two or three
- * times: all are asked for before the first is used. */
+ * times: all are asked for before the first is used. Those that wait lie in panes that the
+ * watermark has not passed: rows, corrections and totals have no use for them yet. */
 enum { WAITING = 32, WAITING_KEY = 44, WAITING_INPUTS = 4 };
 struct waiting {
     struct pane *pane;
@@ -93,7 +94,7 @@ static inline int64_t window_boundary(const struct windows *w, int64_t time) {
 
 /* ---- window.c ---- */
 
-/* Adds what waits. */
+/* Adds what waits; before windows fire. */
 void windows_settle(struct windows *w);
 
 /* ---- window_fire.c ---- */

@@ -140,6 +140,18 @@ static void late_events_correct_what_is_out(void) {
     stream_close(&s);
 }
 
+static void rows_that_were_not_taken_in_time_are_not_lost(void) {
+    struct window_spec spec = {
+        .size = {PERIOD_FIXED, MINUTE_US}, .slide = {PERIOD_FIXED, MINUTE_US}};
+    struct stream s;
+    stream_open(&s, &spec);
+    add(&s, 0, TIME_NONE, "a");
+    add(&s, 2 * MINUTE_US, MINUTE_US, "a");
+    CHECK_STR(rows(&s, TIME_END), "1970-01-01T00:00:00Z 1970-01-01T00:01:00Z a 1 v1f\n"
+                                  "1970-01-01T00:02:00Z 1970-01-01T00:03:00Z a 1 v1f\n");
+    stream_close(&s);
+}
+
 /* The watermark may have passed windows without ever having been shown to windows_row(). */
 static void a_window_that_first_appears_late_has_no_on_time_row(void) {
     struct window_spec spec = {.size = {PERIOD_FIXED, MINUTE_US},
@@ -224,6 +236,31 @@ static void long_stream(int64_t n, int64_t panes, bool corrections) {
 
 static void unique_keys_over_many_windows_do_not_leak(void) { long_stream(VERY_LONG, 1, false); }
 static void nor_do_they_in_hopping_windows(void) { long_stream(LONG, 5, false); }
+/* What lies aside goes with the window. */
+static void texts_of_first_and_min_do_not_leak(void) {
+    static const enum aggregate_kind kinds[] = {AGG_FIRST, AGG_MIN};
+    for (int64_t panes = 1; panes <= 3; panes += 2) {
+        struct window_spec spec = {
+            .size = {PERIOD_FIXED, panes * MINUTE_US}, .slide = {PERIOD_FIXED, MINUTE_US}};
+        struct aggregates *a = aggregates_new(kinds, 2);
+        struct windows *w = windows_new(&spec, a, 1);
+        struct value v = {.kind = VALUE_STRING, .text = slice_of("some text to keep")};
+        struct aggregate_input in[2] = {{.value = v}, {.value = v}};
+        size_t early = 0;
+        for (int64_t i = 0; i < 100000; i++) {
+            struct window_row row;
+            char key[16];
+            snprintf(key, sizeof key, "%03d", (int)(i % 200));
+            while (windows_row(w, i * SECOND_US, &row)) CHECK(row.final);
+            windows_add(w, i * SECOND_US, i * SECOND_US, slice_of(key), in, slice_of("{}"));
+            if (i == 20000) early = aggregates_aside(a);
+        }
+        CHECK(aggregates_aside(a) <= 2 * early);
+        windows_free(w);
+        aggregates_free(a);
+    }
+}
+
 static void nor_with_corrections(void) {
     long_stream(LONG, 1, true);
     long_stream(LONG, 10, true);
@@ -234,10 +271,12 @@ int main(void) {
     RUN(rows_come_by_moment_then_end);
     RUN(late_events_correct_what_is_out);
     RUN(a_window_that_first_appears_late_has_no_on_time_row);
+    RUN(rows_that_were_not_taken_in_time_are_not_lost);
     RUN(calendar_windows_follow_the_zone);
     RUN(no_key_is_one_group);
     RUN(unique_keys_over_many_windows_do_not_leak);
     RUN(nor_do_they_in_hopping_windows);
     RUN(nor_with_corrections);
+    RUN(texts_of_first_and_min_do_not_leak);
     return check_done();
 }
