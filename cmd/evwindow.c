@@ -79,7 +79,10 @@ static void parse_windows(void) {
             &st, period_parse(slice_of(o.slide), &spec.slide, &e) || err_at(&e, "--slide"), &e);
     int64_t slides = period_ratio(&spec.size, &spec.slide, st.zone != NULL);
     if (!slides) {
-        err_set(&e, EXIT_USAGE, "--slide %s does not divide --every %s", o.slide, o.every);
+        err_set(&e, EXIT_USAGE, "--slide %s does not divide --every %s%s", o.slide, o.every,
+            spec.size.unit == spec.slide.unit
+                ? ""
+                : "; days, weeks and months of the calendar differ in length, 24h does not");
         stage_fail(&st, &e);
     }
     if (slides > MAX_SLIDES) {
