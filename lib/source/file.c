@@ -46,6 +46,14 @@ static void file_close(struct bytes *b) {
     free(f);
 }
 
+/* What would else be bad JSON in its first line. No text begins with these; a CSV may with BZ. */
+static const char *packer(const struct file *f) {
+    struct slice name = slice_of(f->base.name), head = {(const char *)f->peeked, f->n_peeked};
+    if (slice_is(head, "\x28\xB5")) return "zstd";
+    if (slice_is(head, "\xFD\x37")) return "xz";
+    return slice_is(head, "BZ") && slice_ends(name, ".bz2") ? "bzip2" : NULL;
+}
+
 /* A pipe cannot be rewound, so the first bytes are kept. */
 static bool peek(struct file *f, struct err *e) {
     for (size_t got = 1; got && f->n_peeked < sizeof f->peeked; f->n_peeked += got)
@@ -56,7 +64,10 @@ static bool peek(struct file *f, struct err *e) {
         f->gzip = gunzip_new(read_stored, f);
         f->base.read = read_gzip;
     }
-    return true;
+    const char *by = packer(f);
+    return !by || err_set(e, EXIT_BAD_DATA,
+                      "%s: packed by %s, and only gzip is read here; put %s -dc in front",
+                      f->base.name, by, by);
 }
 
 static bool look_at(struct file *f, struct err *e) {
