@@ -251,7 +251,8 @@ static bool is_inside(const struct event *ev) {
     int64_t end = period_step(&spec.slide, st.zone, spec.offset, slice, slides);
     if (first >= TIME_MIN - DAY_US && end <= TIME_MAX + DAY_US) return true;
     err_set(&e, EXIT_BAD_DATA, "a window of it reaches beyond the years 1 to 9999");
-    stage_reject(&st, ev, "bad_time", st.wanted[st.time_field].path, &ev->fields[st.time_field], &e);
+    stage_reject(
+        &st, ev, "bad_time", st.wanted[st.time_field].path, &ev->fields[st.time_field], &e);
     return false;
 }
 
@@ -340,7 +341,8 @@ int main(int argc, char **argv) {
         /* Values of several columns lie in scratch at once: it must not move between them. */
         st.scratch.n = 0;
         buf_reserve(&st.scratch, ev.text.n * (query.n_aggs + 1));
-        if (is_inside(&ev) && make_inputs(&ev, in) && make_key(&ev, &key)) add(&ev, buf_slice(&key), in);
+        if (is_inside(&ev) && make_inputs(&ev, in) && make_key(&ev, &key))
+            add(&ev, buf_slice(&key), in);
     }
     stage_check(&st);
     emit(TIME_END);
