@@ -13,8 +13,7 @@ struct windows *windows_new(
     w->aggregates = aggregates;
     w->layout = aggregates_layout(aggregates);
     size_t n = w->layout / sizeof(uint64_t);
-    if (n <= WAITING_INPUTS && aggregates_keep_no_text(aggregates))
-        w->waiting_inputs = n * sizeof(struct aggregate_input);
+    if (n <= WAITING_INPUTS && aggregates_keep_no_text(aggregates)) w->waiting_inputs = n;
     w->n_cursors = spec->corrections ? 2 : 1;
     for (int i = 0; i < w->n_cursors; i++) {
         w->cursors[i].passed = TIME_NONE;
@@ -93,7 +92,7 @@ static void add_later(struct windows *w, struct slice key, const struct aggregat
     if (key.n) memcpy(e->key, key.p, key.n);
     e->hash = keys_hash(&w->keys, key);
     keys_expect(&w->keys, e->hash);
-    memcpy(e->in, in, w->waiting_inputs);
+    for (size_t i = 0; i < w->waiting_inputs; i++) e->in[i] = in[i];
     if (w->n_waiting == WAITING) windows_settle(w);
 }
 

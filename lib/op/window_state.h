@@ -74,7 +74,7 @@ struct windows {
     size_t n_touched, touched_cap;
     int64_t due;           /* no row is due before this watermark */
     void *scratch;         /* a group */
-    size_t waiting_inputs; /* bytes; 0: none may wait */
+    size_t waiting_inputs; /* of an event; 0: none may wait */
     uint32_t n_waiting;
     struct waiting waiting[WAITING];
 };
