@@ -43,7 +43,7 @@ static bool expected(struct parser *p, const char *what) {
         return fail(p, at, "a string without its closing %c", *at);
     if (slice_is(s, "&&")) return fail(p, at, "expected %s, found '&&': write and", what);
     if (slice_is(s, "!")) return fail(p, at, "expected %s, found '!': write not", what);
-    if (slice_is(s, "."))
+    if (slice_is(s, ".") && strcmp(what, "a value") == 0)
         return fail(p, at, "expected %s, found '.': write name, not .name, and 0.5, not .5", what);
     bool plain = p->t.kind != TOKEN_STRING && s.n < 40 && *at >= ' ';
     return plain ? fail(p, at, "expected %s, found '%.*s'", what, (int)s.n, at)
