@@ -53,16 +53,8 @@ static void explain(const struct stage *st) {
 }
 
 /* A mistyped {name} would put all events into the folder of null. */
-static void want_partition(struct stage *st) {
-    for (const char *at = o.partition; at && (at = strchr(at, '{'));) {
-        const char *name = ++at;
-        for (bool quoted = false; quoted || *at != '}'; at++) quoted ^= *at == '`';
-        struct json_path path;
-        struct err e;
-        stage_must(st, json_path_parse((struct slice){name, (size_t)(at - name)}, &path, &e), &e);
-        stage_want_path(st, &path, "--partition");
-        json_path_free(&path);
-    }
+static void named_by_partition(void *ctx, const struct json_path *path) {
+    stage_want_path(ctx, path, "--partition");
 }
 
 /* Else a file named .parquet or .csv.zst would hold JSON lines. */
@@ -101,10 +93,11 @@ int main(int argc, char **argv) {
     st.sink_writes_out = strcmp(st.operands.items[0], "-") == 0 && !o.gzip &&
                          (!o.format || strcmp(o.format, "ndjson") == 0);
     o.scanner = st.scanner;
+    o.named = named_by_partition;
+    o.ctx = &st;
     o.zone = st.zone;
     sink = sink_open(st.operands.items[0], &o, &e);
     stage_must(&st, sink != NULL, &e);
-    want_partition(&st);
     st.batch = flush;
     st.abandon = abandon;
     stage_open(&st, st.o.input);

@@ -9,7 +9,8 @@
 
 /* What a process does around its blocking calls; cli/ fills it. Either may be NULL. */
 struct io_hooks {
-    void (*interrupted)(void); /* after EINTR, before the call is tried again; may end the process */
+    void (*interrupted)(
+        void); /* after EINTR, before the call is tried again; may end the process */
     void (*before_read)(void); /* before each read: the moment to flush what a reader waits for */
 };
 extern struct io_hooks io_hooks;

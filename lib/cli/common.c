@@ -140,8 +140,8 @@ static void parse_max_reject(struct stage *st) {
     }
     double v = strtod(text, &end);
     bool share = strcmp(end, "%") == 0;
-    if (*text < '0' || *text > '9' || end == text || (*end && !share) || !(v >= 0) || v > (share ? 100 : 1e15) ||
-        (!share && v != (double)(int64_t)v)) {
+    if (*text < '0' || *text > '9' || end == text || (*end && !share) || !(v >= 0) ||
+        v > (share ? 100 : 1e15) || (!share && v != (double)(int64_t)v)) {
         err_set(&e, EXIT_USAGE, "--max-reject: not a count or a share: %s (like 100 or 0.5%%)",
             QUOTED(slice_of(text)));
         stage_fail(st, &e);

@@ -41,7 +41,7 @@ static void add_path(struct stage *st, struct projection *p, const struct json_p
         m = find_or_add(list, path->steps[i].key);
         list = &m->first;
     }
-    m->field = stage_want_path(st, path, "--fields");
+    if (m) m->field = stage_want_path(st, path, "--fields"); /* a path has a step */
 }
 
 struct projection *projection_new(struct stage *st, const char *list) {

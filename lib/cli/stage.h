@@ -46,7 +46,7 @@ struct stage {
     const struct tool *tool;
     struct stage_options o;
     struct texts operands;
-    bool names_time;   /* --time was given (EV_TIME is there for whoever needs one) */
+    bool names_time;      /* --time was given (EV_TIME is there for whoever needs one) */
     bool needs_time;      /* the tool sets it before stage_open() */
     bool unwraps;         /* envelopes are read: take the events out */
     bool writes_out;      /* events go to standard output: it is opened, and gets the abort line */

@@ -95,15 +95,16 @@ static int texts_in_list(const struct writer *w, int start) {
     return (x->n - start - 1) / 2;
 }
 
-void write_in_end(struct writer *w, int start, bool not ) {
+void write_in_end(struct writer *w, int start, bool negated) {
     int n = texts_in_list(w, start);
     if (!n) {
-        write_insn(w, (struct insn){.op = OP_IN_END, .how = not }, -1);
+        write_insn(w, (struct insn){.op = OP_IN_END, .how = negated}, -1);
         return;
     }
     int field = w->x->code[start - 1].a, first = w->x->code[start].a + 1;
     take_back(w, w->x->n - (start - 1), 2);
-    write_insn(w, (struct insn){.op = OP_FIELD_IN, .how = not, .a = field, .b = first, .c = n}, 1);
+    write_insn(
+        w, (struct insn){.op = OP_FIELD_IN, .how = negated, .a = field, .b = first, .c = n}, 1);
 }
 
 void write_target(struct writer *w, int at) {

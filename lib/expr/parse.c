@@ -372,19 +372,19 @@ static bool parse_concat(struct parser *p) {
     return true;
 }
 
-static bool parse_between(struct parser *p, bool not ) {
+static bool parse_between(struct parser *p, bool negated) {
     if (!parse_concat(p) || !need_word(p, "and") || !parse_concat(p)) return false;
-    write_folded(&p->w, (struct insn){.op = OP_BETWEEN, .how = not }, 3);
+    write_folded(&p->w, (struct insn){.op = OP_BETWEEN, .how = negated}, 3);
     return true;
 }
 
-static bool parse_like(struct parser *p, bool not ) {
+static bool parse_like(struct parser *p, bool negated) {
     if (!parse_concat(p)) return false;
-    write_folded(&p->w, (struct insn){.op = OP_LIKE, .how = not }, 2);
+    write_folded(&p->w, (struct insn){.op = OP_LIKE, .how = negated}, 2);
     return true;
 }
 
-static bool parse_in(struct parser *p, bool not ) {
+static bool parse_in(struct parser *p, bool negated) {
     int start = p->w.x->n;
     if (!need_symbol(p, "(", "'('")) return false;
     write_kind(p, VALUE_FALSE);
@@ -392,7 +392,7 @@ static bool parse_in(struct parser *p, bool not ) {
         if (!nested(p, parse_or)) return false;
         write_insn(&p->w, (struct insn){.op = OP_IN_ITEM}, -1);
     } while (take_symbol(p, ","));
-    write_in_end(&p->w, start, not );
+    write_in_end(&p->w, start, negated);
     return need_symbol(p, ")", "',' or ')'");
 }
 
@@ -408,9 +408,9 @@ static int comparison_at(const struct parser *p) {
 }
 
 static bool parse_is(struct parser *p) {
-    bool not = take_word(p, "not");
-    if (!take_word(p, "null")) return expected(p, not ? "'null'" : "'null' or 'not null'");
-    write_folded(&p->w, (struct insn){.op = OP_IS_NULL, .how = not }, 1);
+    bool negated = take_word(p, "not");
+    if (!take_word(p, "null")) return expected(p, negated ? "'null'" : "'null' or 'not null'");
+    write_folded(&p->w, (struct insn){.op = OP_IS_NULL, .how = negated}, 1);
     return true;
 }
 
@@ -423,11 +423,11 @@ static bool parse_comparison(struct parser *p) {
         if (!parse_concat(p)) return false;
         write_compare(&p->w, how);
     } else {
-        bool not = take_word(p, "not"), ok = true;
-        if (take_word(p, "between")) ok = parse_between(p, not );
-        else if (take_word(p, "like")) ok = parse_like(p, not );
-        else if (take_word(p, "in")) ok = parse_in(p, not );
-        else if (not ) return expected(p, "'between', 'like' or 'in'");
+        bool negated = take_word(p, "not"), ok = true;
+        if (take_word(p, "between")) ok = parse_between(p, negated);
+        else if (take_word(p, "like")) ok = parse_like(p, negated);
+        else if (take_word(p, "in")) ok = parse_in(p, negated);
+        else if (negated) return expected(p, "'between', 'like' or 'in'");
         if (!ok) return false;
     }
     while (take_word(p, "is"))

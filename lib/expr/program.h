@@ -149,7 +149,7 @@ int write_text(struct writer *w, struct slice text);
 void write_folded(struct writer *w, struct insn i, int operands);
 void write_compare(struct writer *w, int how);
 /* The end of `x in (...)`, whose list began at instruction `start`. */
-void write_in_end(struct writer *w, int start, bool not );
+void write_in_end(struct writer *w, int start, bool negated);
 /* Makes the jump at `at` lead to here, and so the chain of jumps that its `a` links (-1 ends
  * it). */
 void write_target(struct writer *w, int at);

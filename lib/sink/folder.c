@@ -381,8 +381,7 @@ static bool prepare(struct folder *f, const struct sink_options *o, struct err *
         return err_set(
             e, EXIT_USAGE, "--format table is for reading, not for a folder; ndjson csv tsv are");
     if (!make_prefix(f, o->id ? o->id : "evsink", o->run ? o->run : "0", e)) return false;
-    const char *time = o->partition_time ? o->partition_time : "window_start";
-    if (o->partition) f->partition = partition_new(o->partition, time, o->zone, o->scanner, e);
+    if (o->partition) f->partition = partition_new(o, e);
     if (o->partition && !f->partition) return false;
     return open_folders(f, e) || err_at(e, "%s", f->dest);
 }

@@ -42,24 +42,25 @@ static void add_text(struct partition *p, const char *text) {
     else add_part(p, PART_TEXT)->text = (struct slice){text, 1};
 }
 
-static bool want(struct json_scanner *scanner, struct slice text, int *field, struct err *e) {
+static bool want(const struct sink_options *o, struct slice text, int *field, struct err *e) {
     struct json_path path;
     if (!json_path_parse(text, &path, e)) return false;
-    *field = json_want(scanner, &path);
+    *field = json_want(o->scanner, &path);
+    if (o->named) o->named(o->ctx, &path);
     json_path_free(&path);
     return true;
 }
 
 /* *at stands behind the brace, and afterwards behind its partner. A backquoted name may hold one. */
 static bool add_field(
-    struct partition *p, const char **at, struct json_scanner *scanner, struct err *e) {
+    struct partition *p, const char **at, const struct sink_options *o, struct err *e) {
     const char *end = *at;
     for (bool quoted = false; *end && (quoted || *end != '}'); end++) quoted ^= *end == '`';
     if (!*end) return err_set(e, EXIT_USAGE, "'{' without '}'");
     struct part *part = add_part(p, PART_FIELD);
     part->text = (struct slice){*at, (size_t)(end - *at)};
     *at = end + 1;
-    return want(scanner, part->text, &part->field, e) ||
+    return want(o, part->text, &part->field, e) ||
            err_at(e, "{%.*s}", (int)part->text.n, part->text.p);
 }
 
@@ -72,7 +73,7 @@ static bool add_conversion(struct partition *p, const char *at, struct err *e) {
     return true;
 }
 
-static bool parse(struct partition *p, struct json_scanner *scanner, struct err *e) {
+static bool parse(struct partition *p, const struct sink_options *o, struct err *e) {
     bool begins = true; /* a name of the path */
     for (const char *at = p->template; *at;) {
         if (begins && strchr("/._", *at))
@@ -81,7 +82,7 @@ static bool parse(struct partition *p, struct json_scanner *scanner, struct err 
         begins = *at == '/';
         if (*at == '{') {
             at++;
-            if (!add_field(p, &at, scanner, e)) return false;
+            if (!add_field(p, &at, o, e)) return false;
         } else if (*at == '%') {
             if (!add_conversion(p, at + 1, e)) return false;
             at += 2;
@@ -98,16 +99,15 @@ static bool uses_time(const struct partition *p) {
     return false;
 }
 
-struct partition *partition_new(const char *template, const char *time, struct zone *zone,
-    struct json_scanner *scanner, struct err *e) {
+struct partition *partition_new(const struct sink_options *o, struct err *e) {
     struct partition *p = mem_zero(1, sizeof *p);
-    p->template = mem_str(slice_of(template));
-    p->time_name = mem_str(slice_of(time));
+    p->template = mem_str(slice_of(o->partition));
+    p->time_name = mem_str(slice_of(o->partition_time ? o->partition_time : "window_start"));
     p->time_field = -1;
-    p->zone = p->time_format.zone = zone;
-    bool ok = parse(p, scanner, e) || err_at(e, "--partition");
+    p->zone = p->time_format.zone = o->zone;
+    bool ok = parse(p, o, e) || err_at(e, "--partition");
     if (ok && uses_time(p))
-        ok = want(scanner, slice_of(time), &p->time_field, e) || err_at(e, "--partition-time");
+        ok = want(o, slice_of(p->time_name), &p->time_field, e) || err_at(e, "--partition-time");
     if (ok) return p;
     partition_free(p);
     return NULL;

@@ -12,14 +12,14 @@
 
 #include "base/buf.h"
 #include "base/timestamp.h"
+#include "sink/sink.h"
 #include "wire/event.h"
 
 enum { NAME_MAX_BYTES = 255, PARTITION_MAX_BYTES = 3000 };
 
 struct partition;
-/* Wants its fields from the scanner. time: path of the partition time. EXIT_USAGE naming the option. */
-struct partition *partition_new(const char *template, const char *time, struct zone *zone,
-    struct json_scanner *scanner, struct err *e);
+/* Of o->partition, which is not NULL; wants its fields from o->scanner. EXIT_USAGE naming the option. */
+struct partition *partition_new(const struct sink_options *o, struct err *e);
 void partition_free(struct partition *p);
 /* Appends the event's folder, without a slash at either end. EXIT_BAD_DATA naming the field. */
 bool partition_of(struct partition *p, const struct event *ev, struct buf *out, struct err *e);

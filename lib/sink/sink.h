@@ -28,7 +28,9 @@ struct sink_options {
     bool gzip;          /* also when the name ends in .gz */
     /* The rest is for folders. */
     const char *partition;        /* 'city={city_id}/dt=%Y-%m-%d', or NULL */
-    struct json_scanner *scanner; /* where the fields of the next two are wanted from */
+    struct json_scanner *scanner; /* where the fields of the two around are wanted from */
+    void (*named)(void *ctx, const struct json_path *path); /* told of each such field, or NULL */
+    void *ctx;
     const char *partition_time; /* path of the time that % conversions use; NULL is window_start */
     struct zone *zone;          /* of those conversions, and of times without an offset */
     const char *id, *run;       /* of the file names; NULL is "evsink" and "0" */

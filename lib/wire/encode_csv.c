@@ -11,7 +11,8 @@ struct csv_out {
 
 static bool needs_quotes(const struct csv_out *c, struct slice s) {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == c->delimiter || s.p[i] == '"' || s.p[i] == '\r' || s.p[i] == '\n') return true;
+        if (s.p[i] == c->delimiter || s.p[i] == '"' || s.p[i] == '\r' || s.p[i] == '\n')
+            return true;
     return false;
 }
 

@@ -25,7 +25,8 @@ static bool check_ok;
         const char *got_ = (got), *want_ = (want);                                                 \
         if (strcmp(got_, want_) != 0) {                                                            \
             check_ok = false;                                                                      \
-            fprintf(stderr, "%s:%d: got  %s\n%*swant %s\n", __FILE__, __LINE__, got_, 8, "", want_); \
+            fprintf(                                                                               \
+                stderr, "%s:%d: got  %s\n%*swant %s\n", __FILE__, __LINE__, got_, 8, "", want_);   \
         }                                                                                          \
     } while (0)
 
