@@ -302,6 +302,9 @@ static void explain(void) {
     buf_printf(&text, "windows: %s of ", o.slide ? "hopping" : "tumbling");
     buf_add_period(&text, &spec.size);
     if (o.slide) buf_adds(&text, " every "), buf_add_period(&text, &spec.slide);
+    if (o.has_allowed_lateness)
+        buf_adds(&text, "\ncorrections: for "), buf_add_duration(&text, o.allowed_lateness);
+    if (st.o.has_lateness) buf_printf(&text, "\nlate events: %s", o.late ? o.late : "counted");
     buf_adds(&text, "\ngroup by:");
     for (size_t i = 0; i < query.n_by; i++)
         buf_printf(&text, "%s %s", i ? "," : "", query.by[i].name);

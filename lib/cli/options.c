@@ -8,6 +8,8 @@ struct parser {
     const struct tool *tool;
     char **argv;
     int argc, at; /* argv[at] is read next */
+    const struct option **seen;
+    size_t n_seen;
     struct err *e;
 };
 
@@ -92,9 +94,20 @@ static bool takes_value(const struct option *o) {
     return o->kind != OPTION_FLAG && o->kind != OPTION_NO && o->kind != OPTION_ACTION;
 }
 
+/* The last of two would win in silence: half of a --where would be lost. */
+static bool is_repeated(struct parser *p, const struct option *o) {
+    if (!takes_value(o) || o->kind == OPTION_LIST) return false;
+    for (size_t i = 0; i < p->n_seen; i++)
+        if (p->seen[i] == o) return true;
+    p->seen = mem_grow(p->seen, p->n_seen + 1, sizeof *p->seen);
+    p->seen[p->n_seen++] = o;
+    return false;
+}
+
 /* value: what stood behind = or behind the letter; NULL takes the next word. */
 static bool apply(
     struct parser *p, const struct option *o, const char *value, const char **action) {
+    if (is_repeated(p, o)) return err_set(p->e, EXIT_USAGE, "--%s is given twice", o->name);
     if (o->given) *o->given = true;
     if (o->kind == OPTION_ACTION) *action = o->name;
     if (o->kind == OPTION_FLAG || o->kind == OPTION_NO) *(bool *)o->to = o->kind == OPTION_FLAG;
@@ -129,19 +142,25 @@ static bool parse_letters(struct parser *p, const char *word, const char **actio
     return true;
 }
 
+static bool parse_words(struct parser *p, struct texts *operands, const char **action) {
+    while (p->at < p->argc && !*action) {
+        const char *word = p->argv[p->at++];
+        if (strcmp(word, "--") == 0) break;
+        if (word[0] != '-' || !word[1]) {
+            add_text(operands, word);
+        } else if (!(word[1] == '-' ? parse_long : parse_letters)(p, word, action)) {
+            return false;
+        }
+    }
+    while (p->at < p->argc && !*action) add_text(operands, p->argv[p->at++]);
+    return true;
+}
+
 bool options_parse(const struct tool *t, int argc, char **argv, struct texts *operands,
     const char **action, struct err *e) {
     struct parser p = {.tool = t, .argv = argv, .argc = argc, .at = 1, .e = e};
     *action = NULL;
-    while (p.at < argc && !*action) {
-        const char *word = argv[p.at++];
-        if (strcmp(word, "--") == 0) break;
-        if (word[0] != '-' || !word[1]) {
-            add_text(operands, word);
-        } else if (!(word[1] == '-' ? parse_long : parse_letters)(&p, word, action)) {
-            return false;
-        }
-    }
-    while (p.at < argc && !*action) add_text(operands, argv[p.at++]);
-    return true;
+    bool ok = parse_words(&p, operands, action);
+    free(p.seen);
+    return ok;
 }

@@ -143,8 +143,10 @@ static void catch (int number, void (*handler)(int)) {
 
 static void stop(struct stage *st) {
     struct err e;
-    err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by SIG%s, the output is incomplete",
-        sigabbrev_np(stop_signal));
+    err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by SIG%s, %s",
+        sigabbrev_np(stop_signal),
+        st->writes_out || st->sink_writes_out ? "the output is incomplete"
+                                              : "nothing was published");
     stage_fail(st, &e);
 }
 
