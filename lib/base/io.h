@@ -11,12 +11,13 @@
 struct io_hooks {
     void (*interrupted)(
         void); /* after EINTR, before the call is tried again; may end the process */
-    void (*before_read)(void); /* before each read: the moment to flush what a reader waits for */
+    /* Before each read; where it may wait, flush what others wait for. */
+    void (*before_read)(bool may_wait);
 };
 extern struct io_hooks io_hooks;
 
 /* One read: *got is 0 at the end. EXIT_IO with strerror otherwise. */
-bool io_read(int fd, void *to, size_t room, size_t *got, struct err *e);
+bool io_read(int fd, void *to, size_t room, bool may_wait, size_t *got, struct err *e);
 /* All of it. */
 bool io_write(int fd, const void *p, size_t n, struct err *e);
 

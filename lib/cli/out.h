@@ -17,7 +17,8 @@ struct out {
 bool out_open(struct out *o, struct err *e);
 bool out_flush(struct out *o, struct err *e);
 
-enum { OUT_BLOCK = 128 << 10 };
+/* Each write wakes the reader of a pipe, which costs more than the copy into cache. */
+enum { OUT_BLOCK = 512 << 10 };
 
 static inline bool out_line(struct out *o, struct slice text, struct err *e) {
     buf_add_slice(&o->buf, text);

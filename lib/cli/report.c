@@ -227,10 +227,11 @@ static void note_next_file(struct stage *st) {
     last = current;
 }
 
-static void before_read(void) {
+static void before_read(bool may_wait) {
     struct err e;
     report_check();
     if (running->o.verbose) note_next_file(running);
+    if (!may_wait) return;
     if (running->batch) running->batch(running);
     if (running->writes_out && running->out.waits)
         stage_must(running, out_flush(&running->out, &e), &e);
