@@ -77,7 +77,6 @@ units: $(UNITS)
 check: all units gen
 	B=$(abspath $B) tests/run
 	B=$(abspath $B) tests/docs
-	tests/oracle/check
 	B=$(abspath $B) tests/laws/run $(LAWS)
 
 # The same tests under the sanitizers; of the laws those that are about our code more than the oracle's speed.
