@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/fields.h"
 #include "cli/report.h"
 #include "cli/version.h"
 
@@ -157,22 +158,15 @@ static enum time_unit unit_of(const char *name) {
     return UNIT_GUESS;
 }
 
+static void require(struct stage *st, void *ctx, const struct json_path *path) {
+    (void)ctx;
+    st->required = mem_grow(st->required, st->n_required + 1, sizeof *st->required);
+    st->required[st->n_required++] = stage_want_path(st, path, "--require");
+}
+
 static void want_required(struct stage *st) {
-    struct err e;
     for (size_t i = 0; i < st->o.require.n; i++)
-        for (struct slice rest = slice_of(st->o.require.items[i]);;) {
-            struct json_path path;
-            stage_must(st, json_path_parse_front(&rest, &path, &e) || err_at(&e, "--require"), &e);
-            st->required = mem_grow(st->required, st->n_required + 1, sizeof *st->required);
-            st->required[st->n_required++] = stage_want_path(st, &path, "--require");
-            json_path_free(&path);
-            if (!rest.n) break;
-            if (rest.p[0] != ',') {
-                err_set(&e, EXIT_USAGE, "--require: expected a comma, found %s", QUOTED(rest));
-                stage_fail(st, &e);
-            }
-            rest = (struct slice){rest.p + 1, rest.n - 1};
-        }
+        fields_each(st, st->o.require.items[i], "--require", require, NULL);
 }
 
 static void want_time(struct stage *st) {

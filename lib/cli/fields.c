@@ -44,6 +44,21 @@ struct expr *stage_want(struct stage *st, struct expr *x, const char *role) {
     return x;
 }
 
+void fields_each(struct stage *st, const char *list, const char *option,
+    void (*take)(struct stage *st, void *ctx, const struct json_path *path), void *ctx) {
+    struct err e;
+    for (struct slice rest = slice_of(list);; rest = (struct slice){rest.p + 1, rest.n - 1}) {
+        struct json_path path;
+        stage_must(st, json_path_parse_front(&rest, &path, &e) || err_at(&e, "%s", option), &e);
+        take(st, ctx, &path);
+        json_path_free(&path);
+        if (!rest.n) return;
+        if (rest.p[0] == ',') continue;
+        err_set(&e, EXIT_USAGE, "%s: expected a comma, found %s", option, QUOTED(rest));
+        stage_fail(st, &e);
+    }
+}
+
 /* ---- were they there? ---- */
 
 enum { NAMES_MAX = 256, NAMES_FROM_EVENTS = 32 };

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "cli/fields.h"
 #include "json/value.h"
 
 /* A member to write: a field, or an object with members of its own. */
@@ -29,7 +30,8 @@ static struct member *find_or_add(struct member **list, struct slice key) {
     return m;
 }
 
-static void add_path(struct stage *st, struct projection *p, const struct json_path *path) {
+static void add_path(struct stage *st, void *ctx, const struct json_path *path) {
+    struct projection *p = ctx;
     struct err e;
     struct member **list = &p->members, *m = NULL;
     for (size_t i = 0; i < path->n; i++) {
@@ -46,19 +48,8 @@ static void add_path(struct stage *st, struct projection *p, const struct json_p
 
 struct projection *projection_new(struct stage *st, const char *list) {
     struct projection *p = mem_zero(1, sizeof *p);
-    struct err e;
-    for (struct slice rest = slice_of(list);;) {
-        struct json_path path;
-        stage_must(st, json_path_parse_front(&rest, &path, &e) || err_at(&e, "--fields"), &e);
-        add_path(st, p, &path);
-        json_path_free(&path);
-        if (!rest.n) return p;
-        if (rest.p[0] != ',') {
-            err_set(&e, EXIT_USAGE, "--fields: expected a comma, found %s", QUOTED(rest));
-            stage_fail(st, &e);
-        }
-        rest = (struct slice){rest.p + 1, rest.n - 1};
-    }
+    fields_each(st, list, "--fields", add_path, p);
+    return p;
 }
 
 static void add_value(struct buf *out, const struct json_field *f) {
