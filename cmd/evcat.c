@@ -50,18 +50,21 @@ static int64_t parse_bound(struct stage *st, const char *text, const char *optio
     return t;
 }
 
-/* Waits until it is time for event number n of a stream of `rate` events a second. */
-static void pace(struct stage *st, uint64_t n, int64_t rate) {
-    static struct timespec start;
+/* Waits until the next event of a stream of `rate` events a second is due. What a late sleep has missed is
+ * caught up, a silent source is not. */
+static void pace(struct stage *st, int64_t rate) {
+    enum { CATCH_UP_NS = 50000000 };
+    static double due_ns;
     struct timespec now;
     struct err e;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (n <= 1) start = now;
-    int64_t due_ns = (int64_t)((double)(n - 1) * 1e9 / (double)rate);
-    int64_t is_ns = (now.tv_sec - start.tv_sec) * INT64_C(1000000000) + now.tv_nsec - start.tv_nsec;
-    if (due_ns <= is_ns) return;
+    double now_ns = (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+    if (due_ns < now_ns - CATCH_UP_NS) due_ns = now_ns;
+    double wait_ns = due_ns - now_ns;
+    due_ns += 1e9 / (double)rate;
+    if (wait_ns <= 0) return;
     stage_must(st, out_flush(&st->out, &e), &e);
-    struct timespec left = {(due_ns - is_ns) / 1000000000, (due_ns - is_ns) % 1000000000};
+    struct timespec left = {(time_t)(wait_ns / 1e9), (long)wait_ns % 1000000000};
     while (nanosleep(&left, &left) != 0) io_hooks.interrupted();
 }
 
@@ -109,7 +112,7 @@ int main(int argc, char **argv) {
             continue;
         }
         st.books.results++;
-        if (o.has_rate) pace(&st, st.books.results, o.rate);
+        if (o.has_rate) pace(&st, o.rate);
         struct slice text = fields ? projection_apply(fields, &ev) : ev.text;
         stage_must(&st, out_line(&st.out, text, &e), &e);
     }

@@ -79,6 +79,8 @@ int main(int argc, char **argv) {
         (struct option_group[]){{"evsink", options, sizeof options / sizeof *options},
             stage_time_group, stage_event_group, stage_input_group, stage_common_group},
         sizeof groups);
+    /* Until the operands are known: a mistake on the way must not look like an empty input. */
+    for (int i = 1; i < argc; i++) st.sink_writes_out |= strcmp(argv[i], "-") == 0;
     stage_start(&st, &tool, argc, argv);
     struct err e;
     if (st.operands.n != 1) {

@@ -7,8 +7,7 @@
 
 struct out {
     struct buf buf;
-    bool
-        waits; /* a pipe, a terminal: somebody waits for what is written, so it is flushed at each batch */
+    bool waits;     /* a pipe, a terminal: somebody may wait for what is written */
     bool broke_off; /* what was written does not end in a newline */
     bool wrote;     /* something was written: for the no-output hint */
 };

@@ -16,7 +16,7 @@ static struct stage *running;
 static volatile sig_atomic_t stop_signal, books_wanted, tick;
 static bool drawn; /* a progress line stands on the terminal */
 
-enum { HINT_AFTER_S = 30 };
+enum { HINT_AFTER_S = 30, FLUSH_EVERY_US = 200000 };
 
 static int64_t now_us(void) {
     struct timespec t;
@@ -231,7 +231,10 @@ static void before_read(bool may_wait) {
     struct err e;
     report_check();
     if (running->o.verbose) note_next_file(running);
-    if (!may_wait) return;
+    /* A file does not keep anyone waiting, but a long one without much output would. */
+    int64_t now = now_us();
+    if (!may_wait && now - running->flushed_us < FLUSH_EVERY_US) return;
+    running->flushed_us = now;
     if (running->batch) running->batch(running);
     if (running->writes_out && running->out.waits)
         stage_must(running, out_flush(&running->out, &e), &e);
@@ -239,7 +242,7 @@ static void before_read(bool may_wait) {
 
 void report_start(struct stage *st) {
     running = st;
-    st->started_us = st->drawn_us = now_us();
+    st->started_us = st->drawn_us = st->flushed_us = now_us();
     mem_set_oom(out_of_memory);
     io_hooks = (struct io_hooks){.interrupted = report_check, .before_read = before_read};
     catch (SIGINT, on_stop);

@@ -78,10 +78,10 @@ struct stage {
     struct buf scratch; /* unescaped text of the event at hand */
     struct buf unwrapped;
 
-    void (*batch)(struct stage *st);   /* before each read: what a reader downstream may wait for */
+    void (*batch)(struct stage *st);   /* before a read that may wait: what others wait for */
     void (*abandon)(struct stage *st); /* the tool's clean-up before a failing exit, or NULL */
     void (*hint)(struct stage *st, struct buf *out); /* why there is no output yet, or NULL */
-    int64_t started_us, drawn_us;                    /* by the monotonic clock */
+    int64_t started_us, drawn_us, flushed_us;        /* by the monotonic clock */
 
     const char *bad_code, *bad_field; /* why accept() refused the event at hand */
     struct json_field bad_value;

@@ -12,6 +12,7 @@
 #include "base/decimal.h"
 #include "json/value.h"
 #include "wire/csv_columns.h"
+#include "wire/envelope.h"
 #include "wire/reader.h"
 
 struct csv {
@@ -247,6 +248,14 @@ static bool is_blank(const char *p, size_t n) {
     return n == 0;
 }
 
+/* An abort line is obeyed in any text: it can only make a run fail. */
+static bool is_abort(struct csv *c, struct slice line, struct err *e) {
+    struct err ignored;
+    return slice_starts(line, "{\"" CONTROL_FIELD "\":\"abort\"") &&
+           json_scan(c->judge.scanner, line, line.p + line.n, judge_fields(&c->judge), &ignored) &&
+           abort_read(line, e);
+}
+
 /* One more line of the row, or the rest of the file. DECODED_END: the row goes on. */
 static enum decoded take_line(struct csv *c, size_t n, bool last, struct event *ev, struct err *e) {
     const char *p = c->in.p + c->in.at;
@@ -257,6 +266,7 @@ static enum decoded take_line(struct csv *c, size_t n, bool last, struct event *
         begin_row(c);
         return DECODED_END;
     }
+    if (c->fed == 0 && is_abort(c, raw_row(c, n), e)) return DECODED_ABORT;
     bool good = feed(c, p + c->fed, n - c->fed);
     c->fed = c->searched = n;
     if (!good) return broken_row(c, n, ev, e, "something behind a closing quote");
