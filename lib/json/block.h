@@ -36,6 +36,16 @@ static inline size_t block_plain(const char *p) {
     return first_byte(special & EACH_BYTE(0x80));
 }
 
+static inline struct quoted block_string(const char *p) {
+    (void)p;
+    return (struct quoted){.n = BLOCK};
+}
+
+static inline bool block_valid(const char *p, size_t n) {
+    (void)p, (void)n;
+    return false;
+}
+
 static inline size_t block_digits(const char *p, size_t *next) {
     uint64_t x = load(p) ^ EACH_BYTE('0');
     uint64_t others = (x | ((x & EACH_BYTE(0x7F)) + EACH_BYTE(0x76))) & EACH_BYTE(0x80);
@@ -43,12 +53,17 @@ static inline size_t block_digits(const char *p, size_t *next) {
     return first_byte(others);
 }
 
-static inline bool literal_equal(const char *p, const struct shape *shape) {
+static inline enum lead literal_lead(const char *p, const struct shape *shape, unsigned skip) {
+    uint64_t count = skip ? ~UINT64_C(0xFF) : ~UINT64_C(0);
     const char *literal = shape->literal;
     size_t n = shape->literal_n;
-    for (; n >= BLOCK; n -= BLOCK, p += BLOCK, literal += BLOCK)
-        if (load(p) != load(literal)) return false;
-    return n == 0 || ((load(p) ^ load(literal)) & ((UINT64_C(1) << 8 * n) - 1)) == 0;
+    for (; n >= BLOCK; n -= BLOCK, p += BLOCK, literal += BLOCK) {
+        if ((load(p) ^ load(literal)) & count) return LEAD_DIFFERS;
+        count = ~UINT64_C(0);
+    }
+    count &= (UINT64_C(1) << 8 * n) - 1;
+    if ((load(p) ^ load(literal)) & count) return LEAD_DIFFERS;
+    return p[n] == '"' ? LEAD_QUOTE : LEAD_OTHER;
 }
 
 #endif

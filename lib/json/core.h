@@ -6,7 +6,9 @@
  *                                  nor over 0x7F; at most BLOCK
  *   size_t block_digits(p, &next)  bytes at p that are digits; next: where the second byte is that
  *                                  is none; both at most BLOCK
- *   bool literal_equal(p, shape)   is its literal at p? LITERAL_MAX bytes are readable there
+ *   enum lead literal_lead(p, shape, skip)
+ *                                  is its literal at p, its first `skip` (0 or 1) bytes aside, and
+ *                                  does a quote follow? LITERAL_MAX + 1 bytes are readable there
  *
  * Nothing reads at or behind `limit`: where less than SLACK bytes are left, single bytes are
  * looked at instead. */
@@ -17,8 +19,10 @@
 #include "json/block.h"
 #endif
 
-/* What a quick step may read: a literal, a quote, a block, and the byte behind it. */
-enum { SLACK = LITERAL_MAX + BLOCK + 2 };
+/* What a quick step may read: a block, and the byte behind it. */
+enum { SLACK = BLOCK + 2 };
+_Static_assert(
+    (int)SLACK <= (int)JSON_SLACK && (int)LITERAL_MAX < (int)JSON_SLACK, "what callers leave");
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -29,18 +33,8 @@ static inline bool is_hex(char c) { return is_digit(c) || ((unsigned char)((c | 
 
 static size_t escape_length(const char *p, const char *end) {
     if (end - p < 2) return 0;
-    switch (p[1]) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't': return 2;
-    case 'u': break;
-    default: return 0;
-    }
+    if (is_short_escape(p[1])) return 2;
+    if (p[1] != 'u') return 0;
     return end - p >= 6 && is_hex(p[2]) && is_hex(p[3]) && is_hex(p[4]) && is_hex(p[5]) ? 6 : 0;
 }
 
@@ -98,15 +92,17 @@ static const char *number_end(const char *p, const char *end, const char **bad) 
     return p;
 }
 
-/* The same for the usual: a few digits, perhaps a point and a few more. NULL: look closer. SLACK
- * bytes at p are readable. */
+/* The same for the usual: a few digits, perhaps a point and a few more. NULL: look closer; also
+ * where number_goes_on() there. SLACK bytes at p are readable. */
 static inline const char *quick_number(const char *p) {
     size_t n, whole = block_digits(p, &n);
     if (whole == 0 || (*p == '0' && whole > 1)) return NULL;
     if (p[whole] != '.') n = whole;
     else if (n == whole + 1) return NULL;
-    return n >= BLOCK || (p[n] | 0x20) == 'e' ? NULL : p + n;
+    return p + n;
 }
+
+static inline bool number_goes_on(char c) { return is_digit(c) || c == '.' || (c | 0x20) == 'e'; }
 
 /* Behind the word at p, or NULL. */
 static inline const char *word_end(const char *p, const char *end, const char *word, size_t n) {
@@ -163,7 +159,7 @@ value:
         goto next;
     case JSON_NUMBER:
         q = limit - p >= SLACK ? quick_number(p) : NULL;
-        if (!q || q > end) q = number_end(p, end, &bad);
+        if (!q || q > end || number_goes_on(*q)) q = number_end(p, end, &bad);
         if (!q) return scan_expected(e, text, bad, "a digit");
         break;
     case JSON_OBJECT:
@@ -222,63 +218,9 @@ close:
 
 /* ---- lines of a known shape ---- */
 
-/* Behind the string at p, which is plain up to q. NULL: it is none. *field is set. */
-static __attribute__((noinline)) const char *long_string(
-    const char *p, const char *q, const char *end, struct json_field *field) {
-    const char *bad;
-    bool escaped = false;
-    q = string_end(q, end, end, &escaped, &bad);
-    if (!q) return NULL;
-    *field = field_of(p + 1, q, JSON_STRING);
-    field->escaped = escaped;
-    return q + 1;
-}
-
-/* Behind the scalar value at p, NULL where there is none. *field is set. */
-static __attribute__((noinline)) const char *scalar_end(
-    const char *p, const char *end, struct json_field *field) {
-    const char *bad;
-    if (p == end) return NULL;
-    if (*p == '"') return long_string(p, p + 1, end, field);
-    const char *q = number_end(p, end, &bad);
-    if (!q) q = name_end(p, end);
-    if (q) *field = field_of(p, q, kind_of(*p));
-    return q;
-}
-
-/* The same where SLACK bytes are readable, for the usual values. */
-static inline const char *quick_scalar(const char *p, const char *end, struct json_field *field) {
-    if (LIKELY(*p == '"')) {
-        const char *q = p + 1 + block_plain(p + 1);
-        if (UNLIKELY(*q != '"')) return long_string(p, q, end, field);
-        *field = field_of(p + 1, q, JSON_STRING);
-        return q + 1;
-    }
-    const char *q = quick_number(p);
-    if (UNLIKELY(!q)) return scalar_end(p, end, field);
-    *field = field_of(p, q, JSON_NUMBER);
-    return q;
-}
-
-static inline bool literal_at(const char *p, const char *end, const struct shape *shape) {
-    return end - p >= shape->literal_n && memcmp(p, shape->literal, shape->literal_n) == 0;
-}
-
-static void obey_marks(const struct mark *m, const char *p, struct json_field *out) {
-    for (;; m++) {
-        struct json_field *field = &out[m->want];
-        const char *at = p + m->at;
-        if (m->what == MARK_BEGIN) *field = field_of(at, at, kind_of(*at));
-        if (m->what == MARK_END) field->n = (uint32_t)(at - field->p);
-        if (m->what == MARK_MISSING) *field = (struct json_field){0};
-        if (m->last) return;
-    }
-}
-
-/* The '\n' at p or behind a '\r' at p, or NULL. */
-static inline const char *newline_at(const char *p, const char *end) {
-    if (p < end && *p == '\n') return p;
-    return end - p >= 2 && p[0] == '\r' && p[1] == '\n' ? p + 1 : NULL;
+static inline struct json_field *field_for(
+    struct json_field *out, const struct shape *shape, struct json_field *unwanted) {
+    return shape->want >= 0 ? &out[shape->want] : unwanted;
 }
 
 /* Many values are as wide as they were the last time. Then this returns the width that was
@@ -299,32 +241,159 @@ static inline size_t likely_width(struct shape *shape, size_t width) {
     return width;
 }
 
+/* Strings of the line whose bytes are still to be checked. */
+struct unchecked {
+    struct slice strings[MAX_UNCHECKED];
+    size_t n;
+};
+
+static bool check_strings(struct unchecked *u, const char *end) {
+    const char *bad;
+    bool escaped;
+    for (size_t i = 0; i < u->n; i++) {
+        struct slice s = u->strings[i];
+        if (UNLIKELY(!block_valid(s.p, s.n)) &&
+            string_end(s.p, end, end, &escaped, &bad) != s.p + s.n)
+            return false;
+    }
+    u->n = 0;
+    return true;
+}
+
+/* A string where some have escapes or letters beyond ASCII. Which ones is hard to foretell, and a
+ * wrong branch costs more than all the rest: so those are noted without one, and checked when
+ * the line is complete. */
+static inline size_t mixed_string(
+    const char *content, struct json_field *field, struct unchecked *u) {
+    struct quoted s = block_string(content);
+    bool known = s.n < BLOCK;
+    size_t n = known ? s.n : block_plain(content);
+    *field = field_of(content, content + n, JSON_STRING);
+    field->escaped = s.escaped;
+    u->strings[u->n] = (struct slice){content, n};
+    u->n += known & s.check;
+    return n;
+}
+
+/* The same as scan_line()'s p behind a value that begins at `content` and does not end at p; NULL:
+ * it is none. Marks the shape of strings that are short all the same. */
+static __attribute__((noinline)) const char *odd_string(const char *content, const char *p,
+    const char *end, struct shape *shape, struct json_field *field) {
+    const char *bad;
+    bool escaped = false;
+    if (block_string(content).n < BLOCK && shape->mixed < MIXED) shape->mixed++;
+    p = string_end(p, end, end, &escaped, &bad);
+    if (p) *field = field_of(content, p, JSON_STRING);
+    if (p) field->escaped = escaped;
+    return p;
+}
+
+/* Behind the number or word at p, NULL where there is none. *field is set. */
+static __attribute__((noinline)) const char *odd_scalar(
+    const char *p, const char *end, struct json_field *field) {
+    const char *bad, *q = number_end(p, end, &bad);
+    if (!q) q = name_end(p, end);
+    if (q) *field = field_of(p, q, kind_of(*p));
+    return q;
+}
+
+static void obey_marks(const struct mark *m, const char *p, struct json_field *out) {
+    for (;; m++) {
+        struct json_field *field = &out[m->want];
+        const char *at = p + m->at;
+        if (m->what == MARK_BEGIN) *field = field_of(at, at, kind_of(*at));
+        if (m->what == MARK_END) field->n = (uint32_t)(at - field->p);
+        if (m->what == MARK_MISSING) *field = (struct json_field){0};
+        if (m->last) return;
+    }
+}
+
+/* The '\n' at p or behind a '\r' at p, or NULL. */
+static inline const char *newline_at(const char *p, const char *end) {
+    if (p < end && *p == '\n') return p;
+    return end - p >= 2 && p[0] == '\r' && p[1] == '\n' ? p + 1 : NULL;
+}
+
 static const char *scan_line(
     struct shapes *t, const char *p, const char *end, struct json_field *out, size_t *text_n) {
+    if (t->first == 0) return NULL;
     const char *begin = p;
+    struct shape *nodes = t->nodes;
+    struct shape *value = NULL; /* of the value before p, which may go on */
+    const char *content = NULL; /* its first byte */
+    unsigned skip = 0;          /* 1: behind a value that is no string */
     struct json_field unwanted = {0};
-    for (uint32_t i = t->first; i != 0;) {
-        struct shape *shape = &t->nodes[i];
-        bool roomy = LIKELY(end - p >= SLACK);
-        i = shape->other;
-        if (roomy ? !literal_equal(p, shape) : !literal_at(p, end, shape)) continue;
-        const char *q = p + shape->literal_n;
-        if (LIKELY(shape->kind == SHAPE_VALUE)) {
-            struct json_field *field = shape->want >= 0 ? &out[shape->want] : &unwanted;
-            const char *behind = roomy ? quick_scalar(q, end, field) : scalar_end(q, end, field);
-            if (!behind) continue;
-            q += likely_width(shape, (size_t)(behind - q));
-        } else {
+    struct unchecked unchecked;
+    unchecked.n = 0;
+    uint32_t i = t->first;
+    struct shape *shape = &nodes[i];
+    while (i != 0) {
+        enum lead lead = literal_lead(p, shape, skip);
+        const char *q = p + shape->literal_n, *behind;
+        size_t n;
+        if (UNLIKELY(lead == LEAD_DIFFERS)) {
+            if (value && skip && number_goes_on(p[1])) {
+                p = odd_scalar(content, end, field_for(out, value, &unwanted));
+                if (!p) return NULL;
+                p--;
+                value = NULL;
+            } else if (value && !skip && *p != '"') {
+                p = odd_string(content, p, end, value, field_for(out, value, &unwanted));
+                if (!p) return NULL;
+                value = NULL;
+            } else {
+                shape = &nodes[i = shape->other];
+            }
+            continue;
+        }
+        if (UNLIKELY(shape->kind != SHAPE_VALUE)) {
             if (shape->marks) obey_marks(&t->marks[shape->marks], p, out);
             if (shape->kind == SHAPE_END) {
-                const char *newline = newline_at(q, end);
-                if (!newline) continue;
+                behind = newline_at(q, end);
                 *text_n = (size_t)(q - begin);
-                return newline;
+                if (behind) return check_strings(&unchecked, end) ? behind : NULL;
+                shape = &nodes[i = shape->other];
+                continue;
             }
+            p = q;
+            skip = 0;
+            value = NULL;
+        } else if (LIKELY(lead == LEAD_QUOTE)) {
+            content = q + 1;
+            if (UNLIKELY(shape->mixed == MIXED)) {
+                n = mixed_string(content, field_for(out, shape, &unwanted), &unchecked);
+                if (UNLIKELY(unchecked.n == MAX_UNCHECKED) && !check_strings(&unchecked, end))
+                    return NULL;
+            } else {
+                n = block_plain(content);
+                if (shape->want >= 0)
+                    out[shape->want] = field_of(content, content + n, JSON_STRING);
+            }
+            p = content + likely_width(shape, n);
+            skip = 0;
+            value = shape;
+        } else {
+            content = q;
+            behind = quick_number(q);
+            if (UNLIKELY(!behind)) {
+                behind = odd_scalar(q, end, field_for(out, shape, &unwanted));
+                if (!behind) {
+                    shape = &nodes[i = shape->other];
+                    continue;
+                }
+            } else if (shape->want >= 0) {
+                out[shape->want] = field_of(q, behind, JSON_NUMBER);
+            }
+            p = q + likely_width(shape, (size_t)(behind - q)) - 1;
+            skip = 1;
+            value = shape;
         }
-        p = q;
-        i = shape->next;
+        if (LIKELY(shape->next == i + 1)) {
+            i++, shape++;
+            __asm__("" : "+r"(shape), "+r"(i));
+        } else {
+            shape = &nodes[i = shape->next];
+        }
     }
     return NULL;
 }

@@ -37,24 +37,33 @@ struct frame {
  * of alternatives. Lines that differ late share their beginning, so a mismatch never starts
  * over. By JSON's grammar a text can be cut into literals and values in one way only, and how a
  * literal is cut into nodes depends on nothing else; so at most one alternative fits, and no
- * choice is taken back. */
-enum { LITERAL_MAX = 32 };
+ * choice is taken back.
+ *
+ * The literal behind a value begins with the value's last byte: a quote, which closes a string; of
+ * any other value it is skipped. The literal of a SHAPE_VALUE is followed by a quote, which does
+ * not count in literal_n. So one comparison sees the end of a string, what is between, and the
+ * beginning of the next string. */
+enum { LITERAL_MAX = 31 };
 enum shape_kind { SHAPE_VALUE, SHAPE_MORE, SHAPE_END };
 
 struct shape {
-    char literal[LITERAL_MAX];
+    char literal[LITERAL_MAX + 1];
     uint32_t next;  /* the first of what may follow */
     uint32_t other; /* the next alternative to this node; 0 is none */
     int32_t want;   /* the value's index in `out`, or -1 */
     uint32_t marks; /* not of SHAPE_VALUE; position in shapes.marks, 0 is none */
     uint8_t kind;
-    uint8_t literal_n; /* SHAPE_MORE: LITERAL_MAX, or less where it has marks; else less */
-    uint8_t width;     /* of the value, the last time; 0: do not guess */
+    uint8_t literal_n; /* SHAPE_MORE: LITERAL_MAX, or less where it has marks */
+    uint8_t width;     /* of the value without quotes, the last time; 0: do not guess */
     uint8_t misjudged;
-    char unused[12]; /* a cache line each */
+    uint8_t mixed;   /* how often a short string had escapes or was not ASCII; up to MIXED */
+    char unused[11]; /* a cache line each */
 };
 
-enum { MAX_MISJUDGED = 128 };
+/* What is found where a shape's literal should be. */
+enum lead { LEAD_DIFFERS, LEAD_QUOTE, LEAD_OTHER };
+
+enum { MAX_MISJUDGED = 128, MIXED = 8 };
 
 /* What else a literal means: a wanted object or array begins or ends in it, or (where the line
  * ends) a field is missing in this shape. */
@@ -75,6 +84,14 @@ struct shapes {
     uint32_t rest;   /* lines that are not tried */
     unsigned failed; /* windows in a row that did not pay */
 };
+
+/* A string as a block of bytes shows it. */
+struct quoted {
+    size_t n;     /* its bytes; BLOCK: look closer */
+    bool escaped; /* it has a backslash */
+    bool check;   /* block_valid() must look at it */
+};
+enum { MAX_UNCHECKED = 32 };
 
 struct engine {
     const char *name;
@@ -154,6 +171,22 @@ static inline size_t utf8_length(const char *text, size_t n) {
 }
 
 static inline bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/* Is it an escape behind a backslash? With 'u' more is needed. */
+static inline bool is_short_escape(char c) {
+    switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't': return true;
+    default: return false;
+    }
+}
+
 static inline bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
 
 /* What kind of value begins so; JSON_MISSING: none. */

@@ -22,7 +22,7 @@ static void forget(struct shapes *t) { t->first = t->n = t->n_marks = t->learned
 /* Fields whose width varied may have settled by now. */
 static void forgive(struct shapes *t) {
     for (uint32_t i = 1; i <= t->n; i++) {
-        t->nodes[i].misjudged = 0;
+        t->nodes[i].misjudged = t->nodes[i].mixed = 0;
         if (t->nodes[i].width == 0) t->nodes[i].width = 1;
     }
 }
@@ -51,8 +51,9 @@ void shapes_free(struct shapes *t) {
 
 /* What will be a node. */
 struct step {
-    const char *p; /* the literal */
+    const char *p; /* the literal's place in the line */
     size_t n;
+    char literal[LITERAL_MAX + 1];
     enum shape_kind kind;
     int want;
     size_t width;
@@ -76,9 +77,15 @@ static void begin_step(struct cut *c, const char *p) {
             (struct step){.p = p, .kind = SHAPE_MORE, .want = -1, .mark = c->n_marks};
 }
 
+static void add_byte(struct cut *c, char byte, const char *behind) {
+    struct step *step = &c->steps[c->n - 1];
+    if (c->full) return;
+    step->literal[step->n++] = byte;
+    if (step->n == LITERAL_MAX) begin_step(c, behind);
+}
+
 static void add_literal(struct cut *c, const char *p, const char *behind) {
-    for (; p < behind; p++)
-        if (++c->steps[c->n - 1].n == LITERAL_MAX) begin_step(c, p + 1);
+    for (; p < behind; p++) add_byte(c, *p, p + 1);
 }
 
 static void add_mark(struct cut *c, int what, const char *at, int want) {
@@ -105,10 +112,12 @@ static void add_value(struct cut *c, const char *p, const char *content, const c
     if (c->steps[c->n - 1].n_marks) begin_step(c, p);
     struct step *step = &c->steps[c->n - 1];
     step->kind = SHAPE_VALUE;
-    step->width = (size_t)(behind - p);
+    step->literal[step->n] = '"';
+    step->width = (size_t)(behind - p) - (content > p ? 2 : 0);
     for (int i = 0; i < c->n_fields; i++)
         if (c->fields[i].kind != JSON_MISSING && c->fields[i].p == content) step->want = i;
-    begin_step(c, behind);
+    begin_step(c, behind - 1);
+    add_byte(c, '"', behind);
 }
 
 static void add_end(struct cut *c, const char *end) {
@@ -176,7 +185,7 @@ static uint32_t add_shape(struct shapes *t, const struct cut *c, const struct st
     *shape = (struct shape){
         .kind = (uint8_t)step->kind, .literal_n = (uint8_t)step->n, .want = step->want};
     if (step->width <= UINT8_MAX) shape->width = (uint8_t)step->width;
-    memcpy(shape->literal, step->p, step->n);
+    memcpy(shape->literal, step->literal, sizeof shape->literal);
     if (step->n_marks) {
         shape->marks = t->n_marks + 1;
         for (int i = 0; i < step->n_marks; i++) t->marks[++t->n_marks] = c->marks[step->mark + i];
@@ -191,7 +200,8 @@ static uint32_t *find_shape(const struct shapes *t, const struct step *step, uin
     for (int others = 0; *link != 0; others++) {
         struct shape *shape = &t->nodes[*link];
         struct slice literal = {shape->literal, shape->literal_n};
-        if (shape->kind == step->kind && slice_eq(literal, (struct slice){step->p, step->n})) break;
+        if (shape->kind == step->kind && slice_eq(literal, (struct slice){step->literal, step->n}))
+            break;
         if (others == MAX_OTHERS) return NULL;
         link = &shape->other;
     }

@@ -226,14 +226,14 @@ static enum decoded end_row(struct csv *c, size_t n, struct event *ev, struct er
     }
     buf_addc(&c->object, '}');
     buf_addc(&c->object, '\n');
-    memset(buf_reserve(&c->object, READER_SLACK), 0, READER_SLACK);
+    memset(buf_reserve(&c->object, JSON_SLACK), 0, JSON_SLACK);
     struct slice text = {c->object.p, c->object.n - 1};
     const char *limit = c->object.p + c->object.n;
     size_t ignored;
     ev->text = text;
     ev->fields = judge_fields(&c->judge);
     if (json_scan_line(c->judge.scanner, text.p, limit, ev->fields, &ignored) ||
-        json_scan(c->judge.scanner, text, limit + READER_SLACK, ev->fields, e)) {
+        json_scan(c->judge.scanner, text, limit + JSON_SLACK, ev->fields, e)) {
         c->in.at += n;
         return DECODED_EVENT;
     }

@@ -198,7 +198,7 @@ static enum decoded judge_value(
     struct slice text = {in->p + in->at, d->seen};
     in->at += d->seen;
     d->seen = 0;
-    enum decoded what = judge_text(&d->judge, text, in->p + in->end + READER_SLACK, ev, e);
+    enum decoded what = judge_text(&d->judge, text, in->p + in->end + JSON_SLACK, ev, e);
     if (what != DECODED_BAD || strcmp(ev->bad_code, "bad_json") != 0) return what;
     if (begin != d->line) err_at(e, "in the value that begins here");
     return DECODED_FAILED;

@@ -33,7 +33,7 @@ static enum decoded take_line(
         l->base.blank++;
         return DECODED_END;
     }
-    return judge_text(&l->judge, text, in->p + in->end + READER_SLACK, ev, e);
+    return judge_text(&l->judge, text, in->p + in->end + JSON_SLACK, ev, e);
 }
 
 /* The lines [at, whole) one by one; DECODED_END when a blank one was passed over. */

@@ -7,7 +7,7 @@
 void reader_init(struct reader *r, struct bytes *in, size_t max_line) {
     *r = (struct reader){
         .in = in, .cap = READER_ROOM, .max_line = max_line ? max_line : MAX_LINE_DEFAULT};
-    r->p = mem_alloc(r->cap + READER_SLACK);
+    r->p = mem_alloc(r->cap + JSON_SLACK);
 }
 
 void reader_free(struct reader *r) {
@@ -22,7 +22,7 @@ static void make_room(struct reader *r) {
     if (r->cap - r->end >= r->cap / 4) return;
     size_t most = r->max_line + READER_ROOM;
     r->cap = r->cap < most / 2 ? r->cap * 2 : most;
-    r->p = mem_grow(r->p, r->cap + READER_SLACK, 1);
+    r->p = mem_grow(r->p, r->cap + JSON_SLACK, 1);
 }
 
 static bool read_once(struct reader *r, struct err *e) {
@@ -30,7 +30,7 @@ static bool read_once(struct reader *r, struct err *e) {
     if (!r->in->read(r->in, r->p + r->end, r->cap - r->end, &got, e)) return false;
     r->eof = got == 0;
     r->end += got;
-    memset(r->p + r->end, 0, READER_SLACK);
+    memset(r->p + r->end, 0, JSON_SLACK);
     return true;
 }
 

@@ -8,11 +8,10 @@
 
 enum {
     READER_ROOM = 256 << 10,   /* bytes of the buffer, until a longer line comes */
-    READER_SLACK = 64,         /* zeros behind what was read, for the scanner's wide loads */
     TOO_LONG_SHOWN = 64 << 10, /* bytes of a line over the limit that its envelope carries */
 };
 
-/* [p+at, p+end) was read and is not yet used up. READER_SLACK zeros lie behind `end`. */
+/* [p+at, p+end) was read and is not yet used up. JSON_SLACK zeros lie behind `end`. */
 struct reader {
     struct bytes *in;
     char *p;

@@ -229,13 +229,15 @@ static bool try_line(struct json_scanner *s, const char *p, const char *end, con
 
 /* All lines, which leave their shapes, then the same ones with a byte changed. */
 static void try_lines(const char *text, size_t n, const uint8_t how[3]) {
-    char *line = mem_alloc(n + 1);
+    char *line = mem_alloc(n + 1 + JSON_SLACK);
     const char *p = line, *end = p + n + 1;
     memcpy(line, text, n);
     line[n] = '\n';
     struct json_scanner *s = how[0] & 1 ? lines_portable : lines_avx2;
     shapes_free(&s->shapes);
     while (p < end && try_line(s, p, end, &p)) continue;
+    if (how[1] & 0x80) /* as where strings with escapes came often */
+        for (uint32_t i = 1; i <= s->shapes.n; i++) s->shapes.nodes[i].mixed = MIXED;
     size_t at = ((size_t)how[0] >> 1 | (size_t)how[1] << 7) % (n + 1);
     if (at < n) line[at] = (char)how[2];
     for (p = line; p < end && try_line(s, p, end, &p);) continue;
