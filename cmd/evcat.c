@@ -1,4 +1,5 @@
 /* evcat - read sources into a stream of events; evcat(1). */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -10,8 +11,10 @@
 static struct {
     const char *fields, *since, *until;
     int64_t limit, rate;
-    bool has_limit, has_rate, unwrap, describe;
+    bool has_limit, has_rate, describe;
+    int64_t from, before; /* --since and --until */
 } o;
+static struct stage st = {.writes_out = true, .books.result = "passed"};
 
 static const struct option options[] = {
     {"fields", .kind = OPTION_TEXT, .arg = "A,B", .help = "pass on only these fields",
@@ -25,7 +28,7 @@ static const struct option options[] = {
     {"rate", .kind = OPTION_COUNT, .arg = "N", .help = "at most this many events a second",
         .to = &o.rate, .given = &o.has_rate},
     {"unwrap", .kind = OPTION_FLAG, .help = "take the events out of late and reject files",
-        .to = &o.unwrap},
+        .to = &st.unwraps},
     {"describe", .kind = OPTION_FLAG, .help = "say what fields, types and times there are",
         .to = &o.describe},
 };
@@ -40,19 +43,18 @@ static const struct tool tool = {
     .n_groups = 5,
 };
 
-static int64_t parse_bound(struct stage *st, const char *text, const char *option, int64_t none) {
+static int64_t parse_bound(const char *text, const char *option, int64_t none) {
     struct err e;
     int64_t t = none;
     if (!text) return t;
-    st->needs_time = true;
-    stage_must(
-        st, time_parse_arg(st->zone, slice_of(text), &t, &e) || err_at(&e, "%s", option), &e);
+    st.needs_time = true;
+    stage_must(&st, time_parse_arg(st.zone, slice_of(text), &t, &e) || err_at(&e, "%s", option), &e);
     return t;
 }
 
 /* Waits until the next event of a stream of `rate` events a second is due. What a late sleep has missed is
  * caught up, a silent source is not. */
-static void pace(struct stage *st, int64_t rate) {
+static void pace(int64_t rate) {
     enum { CATCH_UP_NS = 50000000 };
     static double due_ns;
     struct timespec now;
@@ -63,56 +65,67 @@ static void pace(struct stage *st, int64_t rate) {
     double wait_ns = due_ns - now_ns;
     due_ns += 1e9 / (double)rate;
     if (wait_ns <= 0) return;
-    stage_must(st, out_flush(&st->out, &e), &e);
+    stage_must(&st, out_flush(&st.out, &e), &e);
     struct timespec left = {(time_t)(wait_ns / 1e9), (long)wait_ns % 1000000000};
     while (nanosleep(&left, &left) != 0) io_hooks.interrupted();
 }
 
-static _Noreturn void usage(struct stage *st, const char *message) {
+static _Noreturn void usage(const char *message) {
     struct err e;
     err_set(&e, EXIT_USAGE, "%s", message);
-    stage_fail(st, &e);
+    stage_fail(&st, &e);
 }
 
-static void explain(const struct stage *st, int64_t since, int64_t until) {
-    stage_explain(st);
-    if (o.fields) printf("fields: %s\n", o.fields);
+static void explain(void) {
+    stage_explain(&st);
+    if (st.unwraps) printf("unwrap: the events are taken out of late and reject files\n");
     struct buf range = {0};
-    if (since != INT64_MIN)
-        buf_adds(&range, "since: "), buf_add_time(&range, since), buf_addc(&range, '\n');
-    if (until != INT64_MAX)
-        buf_adds(&range, "until: "), buf_add_time(&range, until), buf_addc(&range, '\n');
+    if (o.since) buf_adds(&range, "since: "), buf_add_time(&range, o.from), buf_addc(&range, '\n');
+    if (o.until)
+        buf_adds(&range, "until: "), buf_add_time(&range, o.before), buf_addc(&range, '\n');
     if (range.n) fwrite(range.p, 1, range.n, stdout);
     buf_free(&range);
+    if (o.has_limit) printf("limit: %" PRId64 " events\n", o.limit);
+    if (o.has_rate) printf("rate: %" PRId64 " events a second\n", o.rate);
+    if (o.fields) printf("fields: %s\n", o.fields);
+    printf("output: %s\n", o.describe ? "what fields, types and times there are" : "the events");
+}
+
+/* The next event between --since and --until, up to --limit. */
+static bool next(struct event *ev) {
+    st.ended_early = o.has_limit && st.books.results == (uint64_t)o.limit;
+    while (!st.ended_early && stage_next(&st, ev)) {
+        if (!st.needs_time || (ev->time >= o.from && ev->time < o.before)) {
+            st.books.results++;
+            return true;
+        }
+        st.books.filtered++;
+    }
+    return false;
 }
 
 int main(int argc, char **argv) {
-    static struct stage st = {.writes_out = true, .books.result = "passed"};
     memcpy(groups,
         (struct option_group[]){{"evcat", options, sizeof options / sizeof *options},
             stage_time_group, stage_event_group, stage_input_group, stage_common_group},
         sizeof groups);
     stage_start(&st, &tool, argc, argv);
-    st.unwraps = o.unwrap;
-    int64_t since = parse_bound(&st, o.since, "--since", INT64_MIN);
-    int64_t until = parse_bound(&st, o.until, "--until", INT64_MAX);
-    if (since >= until) usage(&st, "--since is not before --until: that selects nothing");
-    st.needs_time = st.needs_time || st.names_time || (st.o.time && st.o.has_lateness);
-    if (o.has_rate && !o.rate) usage(&st, "--rate: must be at least 1 event a second");
+    o.from = parse_bound(o.since, "--since", INT64_MIN);
+    o.before = parse_bound(o.until, "--until", INT64_MAX);
+    if (o.from >= o.before) usage("--since is not before --until: that selects nothing");
+    stage_need_time(&st, st.operands);
+    if (o.has_rate && !o.rate) usage("--rate: must be at least 1 event a second");
+    if (o.describe && (o.fields || o.has_rate))
+        usage("--describe passes no events on: --fields and --rate have no place beside it");
     struct projection *fields = o.fields ? projection_new(&st, o.fields) : NULL;
-    if (st.o.explain) return explain(&st, since, until), stage_explained(&st);
+    if (st.o.explain) return explain(), stage_explained(&st);
 
     stage_open(&st, st.operands);
-    if (o.describe) return describe(&st);
+    if (o.describe) return describe(&st, next);
     struct event ev;
     struct err e;
-    while ((!o.has_limit || st.books.results < (uint64_t)o.limit) && stage_next(&st, &ev)) {
-        if (st.needs_time && (ev.time < since || ev.time >= until)) {
-            st.books.filtered++;
-            continue;
-        }
-        st.books.results++;
-        if (o.has_rate) pace(&st, o.rate);
+    while (next(&ev)) {
+        if (o.has_rate) pace(o.rate);
         struct slice text = fields ? projection_apply(fields, &ev) : ev.text;
         stage_must(&st, out_line(&st.out, text, &e), &e);
     }

@@ -91,6 +91,7 @@ int main(int argc, char **argv) {
         stage_fail(&st, &e);
     }
     check_suffix(&st);
+    stage_need_time(&st, st.o.input);
     if (st.o.explain) return explain(&st), stage_explained(&st);
     st.sink_writes_out = strcmp(st.operands.items[0], "-") == 0 && !o.gzip &&
                          (!o.format || strcmp(o.format, "ndjson") == 0);

@@ -29,6 +29,8 @@ bool io_write(int fd, const void *p, size_t n, struct err *e) {
     for (const char *at = p; n;) {
         ssize_t done = write(fd, at, n);
         if (again(fd, POLLOUT, done)) continue;
+        if (done < 0 && errno == EPIPE && fd != STDERR_FILENO && io_hooks.reader_left)
+            io_hooks.reader_left();
         if (done < 0) return err_errno(e, EXIT_IO, errno, "cannot write");
         at += done;
         n -= (size_t)done;

@@ -7,12 +7,14 @@
 
 #include "base/err.h"
 
-/* What a process does around its blocking calls; cli/ fills it. Either may be NULL. */
+/* What a process does around its blocking calls; cli/ fills it. Any may be NULL. */
 struct io_hooks {
     void (*interrupted)(
         void); /* after EINTR, before the call is tried again; may end the process */
     /* Before each read; where it may wait, flush what others wait for. */
     void (*before_read)(bool may_wait);
+    /* Whoever read what is written has left, and nobody else will: does not return. */
+    void (*reader_left)(void);
 };
 extern struct io_hooks io_hooks;
 

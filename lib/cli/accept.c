@@ -133,24 +133,23 @@ static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
     return true;
 }
 
-static bool is_good(struct stage *st, struct event *ev, struct err *e) {
+/* A peek leaves no trace: the event will be read, and counted, again. */
+static bool is_good(struct stage *st, struct event *ev, bool peek, struct err *e) {
     ev->time = TIME_NONE;
     if (st->unwraps && !unwrap(st, ev, e)) return false;
+    if (st->n_unseen && !peek) fields_seen(st, ev);
     if (st->n_required && !has_required(st, ev, e)) return false;
     return !st->needs_time || read_time(st, ev, e);
 }
 
-/* A peek leaves no trace: the event will be read, and counted, again. */
 bool accept_event(void *ctx, struct event *ev, bool peek, struct err *e) {
     struct stage *st = ctx;
     struct time_format before;
     if (peek) before = st->times;
-    bool good = is_good(st, ev, e);
+    bool good = is_good(st, ev, peek, e);
     if (peek) {
         st->times = before;
         st->bad_code = NULL;
-    } else if (st->n_unseen && good) {
-        fields_seen(st, ev);
     }
     return good;
 }

@@ -115,16 +115,34 @@ static void first_contact(struct stage *st, int argc) {
     stage_fail(st, &e);
 }
 
+/* Whoever sets these counts on what is not there. */
+static void refuse_reserved(struct stage *st) {
+    static const char *const reserved[] = {"EV_CHECKPOINT", "EV_WIRE"};
+    struct err e;
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+        if (!getenv(reserved[i])) continue;
+        err_set(&e, EXIT_USAGE,
+            "%s is set, but this version has no checkpoints and no frames; unset it", reserved[i]);
+        stage_fail(st, &e);
+    }
+}
+
 static void from_environment(struct stage *st) {
     struct err e;
+    refuse_reserved(st);
     const char *time = getenv("EV_TIME"), *lateness = getenv("EV_LATENESS");
-    st->names_time = st->o.time != NULL;
+    st->names_time = st->o.time != NULL || st->o.has_lateness;
     if (time && *time && !st->o.time) st->o.time = time;
     if (!lateness || !*lateness || st->o.has_lateness) return;
     stage_must(st,
         duration_parse(slice_of(lateness), false, &st->o.lateness, &e) || err_at(&e, "EV_LATENESS"),
         &e);
     st->o.has_lateness = true;
+}
+
+void stage_need_time(struct stage *st, struct texts sources) {
+    bool can_merge = st->o.time && st->o.has_lateness && sources.n > 0;
+    st->needs_time = st->needs_time || st->names_time || can_merge;
 }
 
 /* N, or P%: a number of events or a share of all. */
@@ -179,6 +197,17 @@ static void want_time(struct stage *st) {
     json_path_free(&path);
 }
 
+/* What lies in an envelope was within the limits; the envelope is one level more, and a byte of rejected text takes up
+ * to six. */
+static void make_room_for_envelopes(struct stage *st) {
+    enum { MEMBERS = 1 << 20 };
+    const int64_t most = (int64_t)1 << 31;
+    st->o.max_depth++;
+    if (st->o.max_line > most) return;
+    st->o.max_line = 6 * st->o.max_line + MEMBERS;
+    if (st->o.max_line > most) st->o.max_line = most;
+}
+
 void stage_start(struct stage *st, const struct tool *tool, int argc, char **argv) {
     struct err e;
     const char *action;
@@ -203,6 +232,7 @@ void stage_start(struct stage *st, const struct tool *tool, int argc, char **arg
         err_set(&e, EXIT_USAGE, "--max-line: must be at least 1 byte");
         stage_fail(st, &e);
     }
+    if (st->unwraps) make_room_for_envelopes(st);
     st->scanner = json_scanner_new((int)st->o.max_depth);
     if (st->o.tz) {
         st->zone = zone_open(st->o.tz, &e);

@@ -20,9 +20,10 @@ struct seen {
 
 static struct seen *fields[FIELDS_MAX];
 static size_t n_fields, last;
+static bool more_fields;
 
 static struct seen *add_field(struct slice path) {
-    if (n_fields == FIELDS_MAX) return NULL;
+    if (n_fields == FIELDS_MAX) return more_fields = true, NULL;
     struct seen *s = fields[n_fields++] = mem_zero(1, sizeof *s);
     s->path = mem_str(path);
     s->least = TIME_MAX;
@@ -112,7 +113,7 @@ static void print_field(struct buf *out, const struct seen *s, uint64_t events) 
     buf_free(&kinds);
 }
 
-static void print_time(struct buf *out, const struct seen *s) {
+static void print_time(struct buf *out, const struct seen *s, uint64_t filtered) {
     const struct disorder *d = &s->disorder;
     buf_printf(out, "%s looks like a time: ", s->path);
     buf_add_time(out, s->least);
@@ -126,23 +127,33 @@ static void print_time(struct buf *out, const struct seen *s) {
     add_distance(out, d->greatest);
     buf_printf(out, "); --time %s --lateness ", s->path);
     add_distance(out, d->greatest);
-    buf_adds(out, " loses none\n");
+    buf_printf(out, " loses none%s\n", filtered ? " of these; filter them by evcat first" : "");
 }
 
-int describe(struct stage *st) {
+/* `loses none` holds for what was described; where others were left out, they must be so again. */
+static void print_summary(struct buf *out, const struct books *b) {
+    buf_printf(out, "%" PRIu64 " events", b->in);
+    if (b->results < b->in)
+        buf_printf(out, ": %" PRIu64 " described, %" PRIu64 " filtered, %" PRIu64 " rejected",
+            b->results, b->filtered, b->rejected);
+    buf_printf(out, "\n\n%-32s %-16s %6s  %s\n", "FIELD", "TYPE", "IN", "EXAMPLE");
+}
+
+int describe(struct stage *st, bool (*next)(struct event *ev)) {
     struct event ev;
     struct buf path = {0}, *out = &st->out.buf;
-    while (stage_next(st, &ev)) {
-        st->books.results++;
+    while (next(&ev)) {
         struct json_field object = event_object(&ev);
         walk(st, &path, &object, 0);
     }
-    buf_printf(out, "%" PRIu64 " events, %" PRIu64 " of them good\n\n%-32s %-16s %6s  %s\n",
-        st->books.in, st->books.results, "FIELD", "TYPE", "IN", "EXAMPLE");
+    print_summary(out, &st->books);
     for (size_t i = 0; i < n_fields; i++) print_field(out, fields[i], st->books.results);
+    if (more_fields)
+        buf_printf(out, "(and values under other names: the first %d are shown)\n", FIELDS_MAX);
     buf_addc(out, '\n');
     for (size_t i = 0; i < n_fields; i++)
-        if (is_time(fields[i], st->books.results)) print_time(out, fields[i]);
+        if (is_time(fields[i], st->books.results)) print_time(out, fields[i], st->books.filtered);
     buf_free(&path);
+    stage_check(st);
     return stage_end(st);
 }

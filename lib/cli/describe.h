@@ -4,7 +4,7 @@
 
 #include "cli/stage.h"
 
-/* Reads the stage's input to its end and prints a table; the exit code. */
-int describe(struct stage *st);
+/* Reads all that `next` gives, which counts it as a result, and prints a table; the exit code. */
+int describe(struct stage *st, bool (*next)(struct event *ev));
 
 #endif

@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdio.h>
 
+#include "base/io.h"
 #include "cli/stage.h"
 
 static void explain_time(const struct stage *st) {
@@ -29,7 +31,10 @@ void stage_explain(const struct stage *st) {
 
 int stage_explained(struct stage *st) {
     struct err e;
+    errno = EIO;
     if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
-    err_set(&e, EXIT_IO, "standard output: cannot write");
+    int why = errno;
+    if (why == EPIPE && io_hooks.reader_left) io_hooks.reader_left();
+    err_errno(&e, EXIT_IO, why, "standard output: cannot write");
     stage_fail(st, &e);
 }

@@ -49,7 +49,8 @@ void fields_each(struct stage *st, const char *list, const char *option,
     struct err e;
     for (struct slice rest = slice_of(list);; rest = (struct slice){rest.p + 1, rest.n - 1}) {
         struct json_path path;
-        stage_must(st, json_path_parse_front(&rest, &path, &e) || err_at(&e, "%s", option), &e);
+        stage_must(
+            st, json_path_parse_front(&rest, list, &path, &e) || err_at(&e, "%s", option), &e);
         take(st, ctx, &path);
         json_path_free(&path);
         if (!rest.n) return;
@@ -89,6 +90,7 @@ static void collect_names(struct stage *st, struct slice prefix, const struct js
 
 void fields_seen(struct stage *st, const struct event *ev) {
     struct json_field object = event_object(ev);
+    st->looked = true;
     if (st->books.in < NAMES_FROM_EVENTS) collect_names(st, (struct slice){0}, &object);
     for (size_t i = 0; i < st->n_wanted; i++) {
         struct wanted *w = &st->wanted[i];

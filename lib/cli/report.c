@@ -92,15 +92,20 @@ static void write_abort(struct stage *st, const struct err *e) {
     buf_free(&line);
 }
 
-_Noreturn void stage_fail(struct stage *st, const struct err *e) {
+/* The result is given up; what was kept aside is not. */
+static void give_up(struct stage *st) {
     struct err ignored;
-    io_hooks = (struct io_hooks){0};
-    say_message(st, e->text);
-    write_abort(st, e);
     if (st->abandon) st->abandon(st);
     (void)side_close(st->reject, &ignored);
     if (st->late != st->reject) (void)side_close(st->late, &ignored);
     if (st->o.stats) report_books(st);
+}
+
+_Noreturn void stage_fail(struct stage *st, const struct err *e) {
+    io_hooks = (struct io_hooks){0};
+    say_message(st, e->text);
+    write_abort(st, e);
+    give_up(st);
     exit(e->code);
 }
 
@@ -115,6 +120,15 @@ static void out_of_memory(size_t wanted) {
 
 /* ---- signals ---- */
 
+static void stop(struct stage *st) {
+    struct err e;
+    err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by SIG%s, %s",
+        sigabbrev_np(stop_signal),
+        st->writes_out || st->sink_writes_out ? "the output is incomplete"
+                                              : "nothing was published");
+    stage_fail(st, &e);
+}
+
 static void on_stop(int number) {
     if (stop_signal) _exit(128 + number);
     stop_signal = number;
@@ -128,26 +142,54 @@ static void on_tick(int number) {
     if (stop_signal) alarm(1);
 }
 
+/* As a reader like head(1) wants it: no message, and the end by SIGPIPE. */
+static void reader_left(void) {
+    if (stop_signal) stop(running);
+    io_hooks = (struct io_hooks){0};
+    give_up(running);
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+}
+
 static void on_usr1(int number) {
     (void)number;
     books_wanted = 1;
 }
 
-static void catch (int number, void (*handler)(int)) {
+/* What nohup or the shell's & ignores stays ignored, what a sanitizer handles is its own: false. */
+static bool catch (int number, void (*handler)(int)) {
     struct sigaction old, a = {.sa_handler = handler};
     sigemptyset(&a.sa_mask);
-    /* What nohup or the shell's & ignores stays ignored. */
-    if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN) return;
-    sigaction(number, &a, NULL);
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_DFL) return false;
+    return sigaction(number, &a, NULL) == 0;
 }
 
-static void stop(struct stage *st) {
-    struct err e;
-    err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by SIG%s, %s",
-        sigabbrev_np(stop_signal),
-        st->writes_out || st->sink_writes_out ? "the output is incomplete"
-                                              : "nothing was published");
-    stage_fail(st, &e);
+/* A process that dies of a fault or by abort(3) has just time for one write. */
+static char last_word[256];
+static size_t last_word_n;
+
+static void prepare_last_word(const struct stage *st) {
+    struct buf line = {0};
+    if ((!st->writes_out && !st->sink_writes_out) || isatty(STDOUT_FILENO)) return;
+    buf_addc(&line, '\n');
+    abort_write(&line, st->tool->name, EXIT_BUG, "crashed");
+    if (line.n <= sizeof last_word) memcpy(last_word, line.p, last_word_n = line.n);
+    buf_free(&line);
+}
+
+static void on_crash(int number) {
+    if (last_word_n) (void)!write(STDOUT_FILENO, last_word, last_word_n);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* All that would end a process: to die of one in silence would look like the end of the input. */
+static const int ending[] = {
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, 0};
+static const int crashing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, 0};
+
+static void catch_each(const int *numbers, void (*handler)(int)) {
+    for (; *numbers; numbers++) (void)catch (*numbers, handler);
 }
 
 /* ---- progress ---- */
@@ -245,9 +287,10 @@ void report_start(struct stage *st) {
     st->started_us = st->drawn_us = st->flushed_us = now_us();
     mem_set_oom(out_of_memory);
     io_hooks = (struct io_hooks){.interrupted = report_check, .before_read = before_read};
-    catch (SIGINT, on_stop);
-    catch (SIGTERM, on_stop);
-    catch (SIGHUP, on_stop);
+    if (catch (SIGPIPE, SIG_IGN)) io_hooks.reader_left = reader_left;
+    catch_each(ending, on_stop);
+    prepare_last_word(st);
+    catch_each(crashing, on_crash);
     catch (SIGUSR1, on_usr1);
     catch (SIGALRM, on_tick);
     catch (SIGXFSZ, SIG_IGN); /* a file at its limit is an error of the write, with a message */

@@ -157,7 +157,7 @@ void stage_check(struct stage *st) {
             b->rejected, b->in, st->o.max_reject, st->o.reject);
         stage_fail(st, &e);
     }
-    if (!st->o.allow_missing && b->in > b->rejected) fields_check(st);
+    if (!st->o.allow_missing && !st->ended_early && st->looked) fields_check(st);
 }
 
 static void note_times(struct stage *st) {
@@ -178,7 +178,7 @@ static void note_times(struct stage *st) {
 static void note_late(struct stage *st) {
     const struct books *b = &st->books;
     if (!b->late) return;
-    if (!st->late)
+    if (!st->late_dest)
         stage_note(st,
             "%" PRIu64 " of %" PRIu64
             " events were late and are in no result; --late DEST keeps them",
@@ -207,12 +207,10 @@ int stage_end(struct stage *st) {
     st->reject = st->late = NULL;
     stage_must(st, side_close(reject, &e), &e);
     stage_must(st, side_close(late, &e), &e);
-    st->late = late; /* only asked whether there was one */
     report_clear();
     note_times(st);
     note_late(st);
     note_mismatches(st);
-    st->late = NULL;
     if (st->o.stats) report_books(st);
     return EXIT_DONE;
 }

@@ -46,10 +46,11 @@ struct stage {
     const struct tool *tool;
     struct stage_options o;
     struct texts operands;
-    bool names_time;      /* --time was given (EV_TIME is there for whoever needs one) */
-    bool needs_time;      /* the tool sets it before stage_open() */
-    bool unwraps;         /* envelopes are read: take the events out */
-    bool writes_out;      /* events go to standard output: it is opened, and gets the abort line */
+    bool names_time;  /* --time or --lateness was given (EV_TIME is there for whoever needs one) */
+    bool needs_time;  /* the tool sets it before stage_open() */
+    bool unwraps;     /* envelopes are read: take the events out */
+    bool ended_early; /* the tool has left input unread: what is not in the rest is not known */
+    bool writes_out;  /* events go to standard output: it is opened, and gets the abort line */
     bool sink_writes_out; /* a sink writes events there; it gets the abort line too */
 
     struct json_scanner *scanner;
@@ -61,6 +62,7 @@ struct stage {
     bool time_is_window_end; /* rows of evwindow without --time */
     struct wanted *wanted;   /* by the scanner's index */
     size_t n_wanted, n_unseen;
+    bool looked;  /* for them, in an event at least */
     char **names; /* of fields in the first events, to find what a mistyped one was meant to be */
     size_t n_names;
     int *required; /* indexes of --require */
@@ -99,6 +101,10 @@ void stage_start(struct stage *st, const struct tool *tool, int argc, char **arg
  * NULL for one that may be missing. Returns x, which may be NULL. */
 struct expr *stage_want(struct stage *st, struct expr *x, const char *role);
 int stage_want_path(struct stage *st, const struct json_path *path, const char *role);
+
+/* For tools that can do without event time: it is needed where it was asked for, and to read several sources in the
+ * order of their times. Call before stage_open(). */
+void stage_need_time(struct stage *st, struct texts sources);
 
 /* Opens inputs (of the operands or -i; standard input where there are none) and outputs. */
 void stage_open(struct stage *st, struct texts sources);

@@ -59,7 +59,9 @@ static bool parse_name(struct parser *ps) {
     const char *at = ps->p;
     if (at < ps->end && *at == '`') return parse_quoted(ps);
     if (at == ps->end || !is_name_start(*at))
-        return fail(ps, at, "expected a name; one that is not plain stands in `backquotes`");
+        return fail(ps, at,
+            at == ps->end ? "expected a name, found the end"
+                          : "expected a name; one that is not plain stands in `backquotes`");
     while (ps->p < ps->end && is_name(*ps->p, ps->dashes)) ps->p++;
     struct buf name = {0};
     buf_add(&name, at, (size_t)(ps->p - at));
@@ -110,8 +112,9 @@ bool json_path_parse(struct slice text, struct json_path *out, struct err *e) {
     return fail(&ps, ps.p, "expected '.', '[' or the end of the path");
 }
 
-bool json_path_parse_front(struct slice *text, struct json_path *out, struct err *e) {
-    struct parser ps = {text->p, text->p, text->p + text->n, false, out, e};
+bool json_path_parse_front(
+    struct slice *text, const char *origin, struct json_path *out, struct err *e) {
+    struct parser ps = {origin, text->p, text->p + text->n, false, out, e};
     if (!parse(&ps)) return false;
     *text = (struct slice){ps.p, (size_t)(ps.end - ps.p)};
     return true;

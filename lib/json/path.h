@@ -24,8 +24,9 @@ struct json_path {
  * others need backquotes. EXIT_USAGE with the column (from 1) on a mistake. */
 bool json_path_parse(struct slice text, struct json_path *out, struct err *e);
 /* Reads the longest path at the front of text and leaves the rest; for the expression parser, to
- * which '-' is an operator, so it ends a name here. */
-bool json_path_parse_front(struct slice *text, struct json_path *out, struct err *e);
+ * which '-' is an operator, so it ends a name here. Columns count from `origin`, at or before it. */
+bool json_path_parse_front(
+    struct slice *text, const char *origin, struct json_path *out, struct err *e);
 void json_path_free(struct json_path *p);
 bool json_step_eq(const struct json_step *a, const struct json_step *b);
 bool json_path_eq(const struct json_path *a, const struct json_path *b);

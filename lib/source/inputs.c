@@ -30,8 +30,10 @@ struct inputs {
 static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     i->bytes = source_open(i->path, e);
     if (!i->bytes) return false;
+    struct decode_options decode = in->o.decode;
+    decode.at_rest = source_is_regular(i->path);
     enum format f = in->o.format != FORMAT_AUTO ? in->o.format : format_of_name(slice_of(i->path));
-    i->decoder = decoder_open(f, i->bytes, in->o.scanner, &in->o.decode, e);
+    i->decoder = decoder_open(f, i->bytes, in->o.scanner, &decode, e);
     return i->decoder != NULL;
 }
 

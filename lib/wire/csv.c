@@ -251,7 +251,7 @@ static bool is_blank(const char *p, size_t n) {
 /* An abort line is obeyed in any text: it can only make a run fail. */
 static bool is_abort(struct csv *c, struct slice line, struct err *e) {
     struct err ignored;
-    return slice_starts(line, "{\"" CONTROL_FIELD "\":\"abort\"") &&
+    return c->judge.obeys && slice_starts(line, "{\"" CONTROL_FIELD "\":\"abort\"") &&
            json_scan(c->judge.scanner, line, line.p + line.n, judge_fields(&c->judge), &ignored) &&
            abort_read(line, e);
 }
@@ -323,7 +323,7 @@ struct decoder *csv_open(struct bytes *in, struct json_scanner *scanner,
     c->delimiter = delimiter;
     c->types = o->types;
     reader_init(&c->in, in, o->max_line);
-    judge_init(&c->judge, scanner);
+    judge_init(&c->judge, scanner, o);
     parser_start(c);
     if (!o->header) return &c->base;
     csv_columns_split(&c->columns, o->header);

@@ -18,6 +18,7 @@ struct decode_options {
     size_t max_line;    /* bytes of a line, a row or a document; 0 is the default of 16 MiB */
     const char *header; /* CSV: comma-separated names where the file has no header row, or NULL */
     const char *types;  /* CSV: 'InvoiceNo:text,price:num' (text num bool), or NULL */
+    bool at_rest;       /* no tool upstream writes this: an abort line in it is bad input */
 };
 enum { MAX_LINE_DEFAULT = 16 << 20 };
 

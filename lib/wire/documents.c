@@ -238,6 +238,6 @@ struct decoder *documents_open(
     d->base = (struct decoder){.next = documents_next, .close = documents_close};
     d->line = 1;
     reader_init(&d->in, in, o->max_line);
-    judge_init(&d->judge, scanner);
+    judge_init(&d->judge, scanner, o);
     return &d->base;
 }

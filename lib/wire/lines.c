@@ -50,7 +50,7 @@ static inline enum decoded next_line(struct lines *l, struct event *ev, struct e
     ev->text = (struct slice){p, (size_t)(newline - p)};
     ev->fields = l->judge.fields;
     ev->line = ++l->line;
-    return judge_is_control(&l->judge) ? judge_control(ev, e) : DECODED_EVENT;
+    return judge_is_control(&l->judge) ? judge_control(&l->judge, ev, e) : DECODED_EVENT;
 }
 
 /* No newline in [at, end), and the buffer may not grow any more: what it holds is shown, what
@@ -115,6 +115,6 @@ struct decoder *lines_open(
     struct lines *l = mem_zero(1, sizeof *l);
     l->base = (struct decoder){.next = lines_next, .close = lines_close};
     reader_init(&l->in, in, o->max_line);
-    judge_init(&l->judge, scanner);
+    judge_init(&l->judge, scanner, o);
     return &l->base;
 }

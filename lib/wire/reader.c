@@ -80,17 +80,23 @@ enum decoded reader_too_long(const struct reader *r, struct event *ev, struct er
 
 /* ---- the judge ---- */
 
-void judge_init(struct judge *j, struct json_scanner *scanner) {
+void judge_init(struct judge *j, struct json_scanner *scanner, const struct decode_options *o) {
     struct json_step step = {.key = slice_of(CONTROL_FIELD)};
-    *j = (struct judge){
-        .scanner = scanner, .control = json_want(scanner, &(struct json_path){&step, 1})};
+    *j = (struct judge){.scanner = scanner,
+        .control = json_want(scanner, &(struct json_path){&step, 1}),
+        .obeys = !o->at_rest};
 }
 
 void judge_free(struct judge *j) { free(j->fields); }
 
-enum decoded judge_control(struct event *ev, struct err *e) {
-    if (abort_read(ev->text, e)) return DECODED_ABORT;
-    err_set(e, EXIT_BAD_DATA, "a top-level \"" CONTROL_FIELD "\" is reserved for control lines");
+enum decoded judge_control(const struct judge *j, struct event *ev, struct err *e) {
+    bool aborts = abort_read(ev->text, e);
+    if (aborts && j->obeys) return DECODED_ABORT;
+    e->code = EXIT_BAD_DATA;
+    if (aborts) err_at(e, "an abort line");
+    else
+        err_set(
+            e, EXIT_BAD_DATA, "a top-level \"" CONTROL_FIELD "\" is reserved for control lines");
     return decoded_bad(ev, "control");
 }
 
@@ -115,5 +121,5 @@ enum decoded judge_text(
         err_set(e, EXIT_BAD_DATA, "not a JSON object, found %s", with_article(first));
         return decoded_bad(ev, "not_object");
     }
-    return judge_is_control(j) ? judge_control(ev, e) : DECODED_EVENT;
+    return judge_is_control(j) ? judge_control(j, ev, e) : DECODED_EVENT;
 }

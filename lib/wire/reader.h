@@ -43,9 +43,10 @@ struct judge {
     struct json_scanner *scanner;
     struct json_field *fields; /* made at the first use, when all has been wanted */
     int control;               /* the index of "@ev" */
+    bool obeys;                /* an abort line, else it is bad input */
 };
 
-void judge_init(struct judge *j, struct json_scanner *scanner);
+void judge_init(struct judge *j, struct json_scanner *scanner, const struct decode_options *o);
 void judge_free(struct judge *j);
 
 /* The wanted fields of the next event. */
@@ -60,7 +61,7 @@ static inline bool judge_is_control(const struct judge *j) {
 }
 
 /* What ev->text, an object with a top-level "@ev", is: DECODED_ABORT or DECODED_BAD. */
-enum decoded judge_control(struct event *ev, struct err *e);
+enum decoded judge_control(const struct judge *j, struct event *ev, struct err *e);
 
 /* Scans a text that may be anything; ev->text and ev->fields are set. DECODED_EVENT, _ABORT or
  * _BAD. */
