@@ -48,7 +48,8 @@ static int64_t parse_bound(const char *text, const char *option, int64_t none) {
     int64_t t = none;
     if (!text) return t;
     st.needs_time = true;
-    stage_must(&st, time_parse_arg(st.zone, slice_of(text), &t, &e) || err_at(&e, "%s", option), &e);
+    stage_must(
+        &st, time_parse_arg(st.zone, slice_of(text), &t, &e) || err_at(&e, "%s", option), &e);
     return t;
 }
 

@@ -165,7 +165,8 @@ static bool parse_path(struct parser *p) {
     struct slice rest = {p->t.text.p, (size_t)(p->end - p->t.text.p)};
     struct json_path path;
     struct err e;
-    if (!json_path_parse_front(&rest, rest.p, &path, &e)) { /* "column N: what", counted from here */
+    /* "column N: what", counted from here */
+    if (!json_path_parse_front(&rest, rest.p, &path, &e)) {
         char *what = e.text;
         unsigned long column = strtoul(e.text + strlen("column "), &what, 10);
         return fail(p, p->t.text.p + column - 1, "%s", what + strlen(": "));

@@ -272,7 +272,7 @@ static void mistakes(void) {
         {"'\\ud800'", NULL, "?column 2: unknown escape (a backslash is \\\\)"},
         {"007", NULL, "?column 1: not a number: \"007\""},
         {"1e99", NULL, "?column 1: a number of 10^38 or more"},
-        {"a.", NULL, "?column 3: expected a name; one that is not plain stands in `backquotes`"},
+        {"a.", NULL, "?column 3: expected a name, found the end"},
         {"1 + `x", NULL, "?column 5: a backquote without its end"},
         {"a, b", NULL, "?column 2: expected an operator or the end, found ','"},
         {"\xff", NULL, "?column 1: not UTF-8"},

@@ -51,12 +51,13 @@ static void test_errors(void) {
     static const struct {
         const char *text;
         int column;
-    } cases[] = {{"", 1}, {".a", 1}, {"a.", 3}, {"a..b", 3}, {"1a", 1}, {"-a", 1}, {"a.[0]", 3},
-        {"[0]", 1}, {" a", 1}};
+    } cases[] = {{".a", 1}, {"a..b", 3}, {"1a", 1}, {"-a", 1}, {"a.[0]", 3}, {"[0]", 1}, {" a", 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(says, sizeof says, "column %d: %s", cases[i].column, no_name);
         check_error(slice_of(cases[i].text), says);
     }
+    check_error(slice_of(""), "column 1: expected a name, found the end");
+    check_error(slice_of("a."), "column 3: expected a name, found the end");
     check_error(slice_of("a b"), "column 2: expected '.', '[' or the end of the path");
     check_error(slice_of("a[0]b"), "column 5: expected '.', '[' or the end of the path");
     check_error(slice_of("a[x]"), "column 3: expected an index, a number from 0");
