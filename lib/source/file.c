@@ -15,6 +15,7 @@ struct file {
     uint64_t at, size;       /* of a regular file; size is 0 for what may have to be waited for */
     unsigned char peeked[2]; /* read to see whether it is a gzip, not handed out yet */
     size_t n_peeked;
+    bool ended; /* met there already: a terminal would ask for a second Ctrl-D */
     struct gunzip *gzip; /* NULL: it is none */
 };
 
@@ -23,7 +24,8 @@ static bool read_stored(void *from, void *to, size_t room, size_t *got, struct e
     size_t n = f->n_peeked;
     if (n) memcpy(to, f->peeked, n);
     f->n_peeked = 0;
-    if (!io_read(f->fd, (char *)to + n, room - n, !f->size, got, e)) return false;
+    *got = 0;
+    if (!f->ended && !io_read(f->fd, (char *)to + n, room - n, !f->size, got, e)) return false;
     f->at += *got;
     *got += n;
     return true;
@@ -60,6 +62,7 @@ static bool peek(struct file *f, struct err *e) {
         if (!io_read(
                 f->fd, f->peeked + f->n_peeked, sizeof f->peeked - f->n_peeked, !f->size, &got, e))
             return err_at(e, "%s", f->base.name);
+    f->ended = f->n_peeked < sizeof f->peeked;
     f->at = f->n_peeked;
     if (f->n_peeked == 2 && f->peeked[0] == 0x1F && f->peeked[1] == 0x8B) {
         f->gzip = gunzip_new(read_stored, f);
