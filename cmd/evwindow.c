@@ -57,6 +57,9 @@ static struct window_spec spec;
 static struct windows *windows;
 static struct aggregates *aggregates;
 static struct row_format format;
+/* Of the event at hand. */
+static struct buf key;
+static struct aggregate_input *inputs;
 
 /* ---- the command line ---- */
 
@@ -168,6 +171,7 @@ static void prepare(void) {
     enum aggregate_kind *kinds = mem_zero(query.n_aggs, sizeof *kinds);
     for (size_t i = 0; i < query.n_aggs; i++) kinds[i] = query.aggs[i].kind;
     aggregates = aggregates_new(kinds, query.n_aggs);
+    inputs = mem_zero(query.n_aggs, sizeof *inputs);
     windows = windows_new(&spec, aggregates, hash_seed());
     find_inside();
     format.query = &query;
@@ -178,14 +182,27 @@ static void prepare(void) {
 
 /* ---- one event ---- */
 
-static bool bad_value(
-    const struct event *ev, const char *column, const struct expr *x, struct err *e) {
-    int field = x ? expr_field(x) : -1;
-    err_at(e, "%s", column);
-    if (field >= 0)
-        stage_reject(&st, ev, "bad_value", st.wanted[field].path, &ev->fields[field], e);
-    else stage_reject(&st, ev, "bad_value", NULL, NULL, e);
+/* Why the event at hand is bad input: of one field, or -1. */
+static struct {
+    const char *code;
+    int field;
+} bad;
+
+static bool is_bad(const char *code, int field) {
+    bad.code = code;
+    bad.field = field;
     return false;
+}
+
+static bool bad_value(const char *column, const struct expr *x, struct err *e) {
+    err_at(e, "%s", column);
+    return is_bad("bad_value", x ? expr_field(x) : -1);
+}
+
+static void reject(const struct event *ev, struct err *e) {
+    bool one = bad.field >= 0;
+    stage_reject(&st, ev, bad.code, one ? st.wanted[bad.field].path : NULL,
+        one ? &ev->fields[bad.field] : NULL, e);
 }
 
 /* The value of x; a comparison of different types has no place in a result. */
@@ -199,61 +216,67 @@ static bool evaluate(struct expr *x, const struct event *ev, struct value *v, st
                               (int)expr_text(x).n, expr_text(x).p);
 }
 
-static bool make_key(const struct event *ev, struct buf *key) {
-    struct err e;
-    key->n = 0;
+static bool make_key(const struct event *ev, struct err *e) {
+    key.n = 0;
     for (size_t i = 0; i < query.n_by; i++) {
         struct expr *x = query.by[i].value;
         int field = expr_field(x);
         struct value v;
-        bool ok = field >= 0 ? key_add_field(key, &ev->fields[field], &st.scratch, &e)
-                             : evaluate(x, ev, &v, &e) && key_add(key, &v, &e);
-        if (!ok) return bad_value(ev, query.by[i].name, x, &e);
+        bool ok = field >= 0 ? key_add_field(&key, &ev->fields[field], &st.scratch, e)
+                             : evaluate(x, ev, &v, e) && key_add(&key, &v, e);
+        if (!ok) return bad_value(query.by[i].name, x, e);
     }
     return true;
 }
 
 static bool make_input(
-    const struct event *ev, struct aggregate_column *c, struct aggregate_input *in) {
-    struct err e;
+    const struct event *ev, struct aggregate_column *c, struct aggregate_input *in, struct err *e) {
     struct value yes;
     in->skip = false;
     if (c->condition) {
-        if (!evaluate(c->condition, ev, &yes, &e)) return bad_value(ev, c->name, c->condition, &e);
+        if (!evaluate(c->condition, ev, &yes, e)) return bad_value(c->name, c->condition, e);
         if (yes.kind > VALUE_TRUE) {
-            err_set(&e, EXIT_BAD_DATA, "the condition is neither true nor false");
-            return bad_value(ev, c->name, c->condition, &e);
+            err_set(e, EXIT_BAD_DATA, "the condition is neither true nor false");
+            return bad_value(c->name, c->condition, e);
         }
         in->skip = yes.kind != VALUE_TRUE;
     }
     if (in->skip || !c->value) return true;
-    if (!evaluate(c->value, ev, &in->value, &e)) return bad_value(ev, c->name, c->value, &e);
+    if (!evaluate(c->value, ev, &in->value, e)) return bad_value(c->name, c->value, e);
     in->skip = in->value.kind == VALUE_NULL;
     return true;
 }
 
-/* False where the event was bad input. */
-static bool make_inputs(const struct event *ev, struct aggregate_input *in) {
-    struct err e;
+static bool make_inputs(const struct event *ev, struct err *e) {
     size_t which;
     for (size_t i = 0; i < query.n_aggs; i++)
-        if (!make_input(ev, &query.aggs[i], &in[i])) return false;
-    if (aggregates_check(aggregates, in, &which, &e)) return true;
-    return bad_value(ev, query.aggs[which].name, query.aggs[which].value, &e);
+        if (!make_input(ev, &query.aggs[i], &inputs[i], e)) return false;
+    if (aggregates_check(aggregates, inputs, &which, e)) return true;
+    return bad_value(query.aggs[which].name, query.aggs[which].value, e);
 }
 
-static bool is_inside(const struct event *ev) {
-    struct err e;
+static bool is_inside(const struct event *ev, struct err *e) {
     if (__builtin_expect(ev->time >= first_inside && ev->time <= last_inside, 1)) return true;
     int64_t slides = period_ratio(&spec.size, &spec.slide, st.zone != NULL);
     int64_t slice = period_floor(&spec.slide, st.zone, spec.offset, ev->time);
     int64_t first = period_step(&spec.slide, st.zone, spec.offset, slice, 1 - slides);
     int64_t end = period_step(&spec.slide, st.zone, spec.offset, slice, slides);
     if (first >= TIME_MIN - DAY_US && end <= TIME_MAX + DAY_US) return true;
-    err_set(&e, EXIT_BAD_DATA, "a window of it reaches beyond the years 1 to 9999");
-    stage_reject(
-        &st, ev, "bad_time", st.wanted[st.time_field].path, &ev->fields[st.time_field], &e);
-    return false;
+    err_set(e, EXIT_BAD_DATA, "a window of it reaches beyond the years 1 to 9999");
+    return is_bad("bad_time", st.time_field);
+}
+
+/* Makes the key and the inputs of the aggregates. False: the event is bad input. */
+static inline bool take(const struct event *ev, struct err *e) {
+    /* Values of several columns lie in scratch at once: it must not move between them. */
+    st.scratch.n = 0;
+    buf_reserve(&st.scratch, ev->text.n * (query.n_aggs + 1));
+    return is_inside(ev, e) && make_inputs(ev, e) && make_key(ev, e);
+}
+
+static bool takes(struct stage *s, const struct event *ev, struct err *e) {
+    (void)s;
+    return take(ev, e);
 }
 
 static void emit(int64_t watermark) {
@@ -272,9 +295,10 @@ static void emit_due(struct stage *s) {
     if (watermark != TIME_END && windows_due(windows, watermark)) emit(watermark);
 }
 
-static void add(const struct event *ev, struct slice key, const struct aggregate_input *in) {
+static void add(const struct event *ev) {
     if (windows_due(windows, ev->watermark)) emit(ev->watermark);
-    struct window_place place = windows_add(windows, ev->time, ev->watermark, key, in, ev->text);
+    struct window_place place =
+        windows_add(windows, ev->time, ev->watermark, buf_slice(&key), inputs, ev->text);
     st.books.missed += (uint64_t)place.missed;
     if (place.fate == WINDOW_IN) st.books.results++;
     else stage_late(&st, ev, place.window_start, ev->watermark - ev->time);
@@ -333,19 +357,16 @@ int main(int argc, char **argv) {
     if (st.o.explain) return explain(), stage_explained(&st);
     prepare();
     st.late_dest = o.late;
+    st.takes = takes;
     st.batch = emit_due;
     st.hint = hint;
     stage_open(&st, st.o.input);
 
     struct event ev;
-    struct buf key = {0};
-    struct aggregate_input *in = mem_zero(query.n_aggs, sizeof *in);
+    struct err e;
     while (stage_next(&st, &ev)) {
-        /* Values of several columns lie in scratch at once: it must not move between them. */
-        st.scratch.n = 0;
-        buf_reserve(&st.scratch, ev.text.n * (query.n_aggs + 1));
-        if (is_inside(&ev) && make_inputs(&ev, in) && make_key(&ev, &key))
-            add(&ev, buf_slice(&key), in);
+        if (take(&ev, &e)) add(&ev);
+        else reject(&ev, &e);
     }
     stage_check(&st);
     emit(TIME_END);

@@ -142,14 +142,25 @@ static bool is_good(struct stage *st, struct event *ev, bool peek, struct err *e
     return !st->needs_time || read_time(st, ev, e);
 }
 
+/* Will --where and the tool take it, too? What --where leaves out is not looked at further. */
+static bool stays_good(struct stage *st, const struct event *ev, struct err *e) {
+    bool passes = true;
+    uint64_t ignored = 0;
+    struct expr_input in = {ev->fields, ev->time};
+    if (st->where && !expr_is_true(st->where, &in, &ignored, &passes, e)) return false;
+    return !passes || !st->takes || st->takes(st, ev, e);
+}
+
+/* Leaves no trace: the event will be read, and counted, again. */
+static bool peek_at(struct stage *st, struct event *ev, struct err *e) {
+    struct time_format before = st->times;
+    bool good = is_good(st, ev, true, e) && stays_good(st, ev, e);
+    st->times = before;
+    st->bad_code = NULL;
+    return good;
+}
+
 bool accept_event(void *ctx, struct event *ev, bool peek, struct err *e) {
     struct stage *st = ctx;
-    struct time_format before;
-    if (peek) before = st->times;
-    bool good = is_good(st, ev, peek, e);
-    if (peek) {
-        st->times = before;
-        st->bad_code = NULL;
-    }
-    return good;
+    return peek ? peek_at(st, ev, e) : is_good(st, ev, false, e);
 }

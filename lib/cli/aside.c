@@ -25,6 +25,7 @@ static void check_reject_limit(struct stage *st) {
 
 static void reject(struct stage *st, const struct event *ev, struct envelope v, struct err *e) {
     st->books.rejected++;
+    inputs_forget(st->inputs);
     if (!st->reject) {
         err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         stage_fail(st, e);

@@ -82,6 +82,7 @@ static void open_inputs(struct stage *st) {
         .scanner = st->scanner,
         .accept = accept_event,
         .ctx = st,
+        .disorder = &st->books.disorder,
         .has_lateness = st->o.has_lateness && st->needs_time,
         .lateness = st->o.lateness,
         .decode = {
@@ -133,7 +134,6 @@ bool stage_next(struct stage *st, struct event *ev) {
         if (d == DECODED_END) return false;
         if (d == DECODED_EVENT) {
             st->books.in++;
-            if (st->needs_time) disorder_seen(&st->books.disorder, ev->time);
             if (!st->where || passes(st, ev)) return true;
         } else if (d == DECODED_BAD) {
             st->books.in++;

@@ -80,7 +80,9 @@ struct stage {
     struct buf scratch; /* unescaped text of the event at hand */
     struct buf unwrapped;
 
-    void (*batch)(struct stage *st);   /* before a read that may wait: what others wait for */
+    void (*batch)(struct stage *st); /* before a read that may wait: what others wait for */
+    /* Would the tool take the event, or find it bad input? NULL: it takes all. Leaves no trace. */
+    bool (*takes)(struct stage *st, const struct event *ev, struct err *e);
     void (*abandon)(struct stage *st); /* the tool's clean-up before a failing exit, or NULL */
     void (*hint)(struct stage *st, struct buf *out); /* why there is no output yet, or NULL */
     int64_t started_us, drawn_us, flushed_us;        /* by the monotonic clock */
@@ -111,7 +113,7 @@ void stage_open(struct stage *st, struct texts sources);
 
 bool stage_next(struct stage *st, struct event *ev);
 
-/* The event is bad for what the tool needs of it: to --reject, or the end. */
+/* The event is bad for what the tool needs of it: to --reject, or the end. It moves no watermark. */
 void stage_reject(struct stage *st, const struct event *ev, const char *code, const char *field,
     const struct json_field *value, struct err *e);
 /* The event is late: to --late, and counted. */

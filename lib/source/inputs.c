@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
-#include "op/watermark.h"
 
 struct input {
     const char *path;
@@ -24,7 +23,8 @@ struct inputs {
     size_t n;
     struct input *current;        /* NULL at the end */
     struct watermarks watermarks; /* only with lateness */
-    uint64_t blank, done, total;  /* of inputs that are closed; total: of all, 0 when unknown */
+    int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
+    uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
 };
 
 static bool input_open(struct inputs *in, struct input *i, struct err *e) {
@@ -109,10 +109,15 @@ static bool choose(struct inputs *in, struct err *e) {
     return input_open(in, in->current, e);
 }
 
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const struct input *)a)->path, ((const struct input *)b)->path);
+}
+
 struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     struct inputs *in = mem_zero(1, sizeof *in);
     in->o = *o;
     in->n = o->sources.n;
+    in->at_hand = TIME_NONE;
     in->all = mem_zero(in->n, sizeof *in->all);
     bool known = true;
     for (size_t k = 0; k < in->n; k++) {
@@ -121,6 +126,8 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
         known = known && source_is_regular(in->all[k].path) && stat(in->all[k].path, &st) == 0;
         in->total = known ? in->total + (uint64_t)st.st_size : 0;
     }
+    /* A tie of watermarks goes to the input in front: the order is then one of the data. */
+    if (o->has_lateness) qsort(in->all, in->n, sizeof *in->all, by_path);
     if ((o->has_lateness && !begin_all(in, e)) || !choose(in, e)) {
         inputs_close(in);
         return NULL;
@@ -160,7 +167,19 @@ static enum decoded failed(const struct event *ev, struct err *e) {
     return DECODED_FAILED;
 }
 
+/* The event at hand was good. */
+static void settle(struct inputs *in) {
+    if (in->at_hand == TIME_NONE) return;
+    if (in->o.disorder) disorder_seen(in->o.disorder, in->at_hand);
+    if (in->o.has_lateness) watermarks_seen(&in->watermarks, less(in->at_hand, in->o.lateness));
+    in->at_hand = TIME_NONE;
+}
+
+void inputs_forget(struct inputs *in) { in->at_hand = TIME_NONE; }
+
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
+    settle(in);
+    if (in->n > 1 && in->current && !choose(in, e)) return DECODED_FAILED;
     while (in->current) {
         enum decoded d = take(in->current, ev, e);
         if (d == DECODED_END) {
@@ -172,18 +191,15 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
             err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         if (d != DECODED_EVENT) return d;
         if (!in->o.accept(in->o.ctx, ev, false, e)) return DECODED_BAD;
-        ev->watermark = TIME_NONE;
-        if (in->o.has_lateness) {
-            ev->watermark = in->watermarks.stream;
-            watermarks_seen(&in->watermarks, less(ev->time, in->o.lateness));
-            if (in->n > 1 && !choose(in, e)) return DECODED_FAILED;
-        }
+        ev->watermark = in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
+        in->at_hand = ev->time;
         return DECODED_EVENT;
     }
     return DECODED_END;
 }
 
-int64_t inputs_watermark(const struct inputs *in) {
+int64_t inputs_watermark(struct inputs *in) {
+    settle(in);
     if (!in->current) return TIME_END;
     return in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
 }

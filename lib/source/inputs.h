@@ -1,12 +1,14 @@
 /* Several inputs read as one stream.
  *
  * Without lateness they are read one after the other. With it each has its own watermark, and next is read from the
- * one whose watermark is lowest (op/watermark.h), so that a folder of daily files streams in the memory of those that
- * overlap, and the order is a function of the data. Files are opened when they are first read from and closed at their
- * end; an input that can be read only once is held open from the start. */
+ * one whose watermark is lowest (op/watermark.h), of those the one whose path comes first by its bytes. So a folder of
+ * daily files streams in the memory of those that overlap, and the order is a function of the data. Files are opened
+ * when they are first read from and closed at their end; an input that can be read only once is held open from the
+ * start. */
 #ifndef EV_SOURCE_INPUTS_H
 #define EV_SOURCE_INPUTS_H
 
+#include "op/watermark.h"
 #include "source/source.h"
 
 struct inputs_options {
@@ -16,10 +18,12 @@ struct inputs_options {
     struct json_scanner *scanner;
     bool has_lateness;
     int64_t lateness; /* µs */
-    /* Looks at each event that was decoded: sets ev->time, or returns false where the event is bad. Called for the
-     * first event of a file twice: once to learn where the file begins (`peek`), once when it is read. */
+    /* Looks at each event that was decoded: sets ev->time (TIME_NONE: it needs none), or returns false where the event
+     * is bad. Called for the first event of a file twice: once to learn where the file begins (`peek`: would it be
+     * rejected later, it is bad now), once when it is read. */
     bool (*accept)(void *ctx, struct event *ev, bool peek, struct err *e);
     void *ctx;
+    struct disorder *disorder; /* of the times of good events; borrowed, may be NULL */
 };
 
 struct inputs;
@@ -28,11 +32,14 @@ struct inputs;
 struct inputs *inputs_open(const struct inputs_options *o, struct err *e);
 void inputs_close(struct inputs *in);
 
-/* As a decoder's next(), with the watermark as it stood before the event. The event lives until the next call. */
+/* As a decoder's next(), with the watermark as it stood before the event. The event lives until the next call; only
+ * then does it move the watermark, and the next input is chosen. */
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e);
+/* The event at hand was bad after all: it moves nothing. */
+void inputs_forget(struct inputs *in);
 
-/* The stream's watermark now: TIME_NONE without lateness, TIME_END after DECODED_END. */
-int64_t inputs_watermark(const struct inputs *in);
+/* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END. */
+int64_t inputs_watermark(struct inputs *in);
 /* The input that is read now, NULL at the end; and, of several, the one that holds the watermark back. */
 const char *inputs_current(const struct inputs *in);
 uint64_t inputs_blank(const struct inputs *in);

@@ -238,6 +238,28 @@ def random_windows_are_the_oracles(tmp, rng, rounds=40):
             raise AssertionError(f"round {i}: {' '.join(options + by)}: {e}") from None
 
 
+def rejected_events_move_nothing(tmp, rng):
+    """With bad events of any time anywhere in its files, the rest gives what it gives alone."""
+    bad = ['"q":1,"p":"x"', '"q":1,"k":[1]', '"q":1,"p":1e40', '"q":1e40', '"q":"\\ud800"']
+    args = ["-q", "--time", "ts", "--lateness", "1m", "--where", "q < 5", "--every", "15m", "--by", "k", "s=sum(p)", "c=sum_if(p, q > 0)"]
+
+    def run(folder):
+        out, b = books("evwindow", *args, "--late", tmp / "late", "--reject", tmp / "rejected", *[x for f in sorted(folder.iterdir()) for x in ("-i", f)])
+        return out, tool("evcat", "--unwrap", tmp / "late"), {k: v for k, v in b.items() if k not in ("in", "rejected", "type_mismatches")}
+
+    for _ in range(10):
+        for name in "alone", "mixed":
+            (tmp / name).mkdir(exist_ok=True)
+        for n in range(rng.randrange(1, 4)):
+            lines = random_events(rng, 100).splitlines()
+            (tmp / "alone" / f"{n}.ndjson").write_bytes(b"".join(l + b"\n" for l in lines))
+            for _ in range(20):
+                line = f'{{"ts":"{stamp(rng.randrange(10**13))}",{rng.choice(bad)}}}'
+                lines.insert(rng.choice([0, rng.randrange(len(lines))]), line.encode())
+            (tmp / "mixed" / f"{n}.ndjson").write_bytes(b"".join(l + b"\n" for l in lines))
+        assert run(tmp / "mixed") == run(tmp / "alone")
+
+
 def portable_and_avx2_agree(tmp, rng):
     text = random_events(rng, 2000)
     args = ["--time", "ts", "--every", "1h", "--by", "k", *[a for _, a in AGGS]]
@@ -365,7 +387,7 @@ def sums_are_exact_in_any_order(tmp, rng):
 
 LAWS = [real(name, every) for name in SETS for every in ("15m", "1h")]
 LONG = {"real_retail_15m", "real_taxi_15m"}  # half a minute each: with LAWS_ALL=1, or by name
-LAWS += [late_on_real_data, retail_streams_in_bounded_memory, random_windows_are_the_oracles, portable_and_avx2_agree,
+LAWS += [late_on_real_data, retail_streams_in_bounded_memory, random_windows_are_the_oracles, rejected_events_move_nothing, portable_and_avx2_agree,
          shuffling_within_the_lateness_changes_nothing, cutting_the_input_anywhere_changes_nothing, what_passes_keeps_its_bytes,
          windows_over_windows_lose_nothing, late_events_are_corrected_in, sums_are_exact_in_any_order]
 

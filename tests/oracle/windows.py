@@ -139,10 +139,14 @@ class Windows:
         self.due = []  # heap of (when, number, is it the last time)
         self.rows = []
 
+    def judge(self, event):
+        """Finds its key and inputs, or what is wrong with it."""
+        event.key = tuple(exact.rank(k(event.value)) for k in self.keys)
+        event.inputs = [a.input(event) for a in self.aggregates]
+
     def add(self, event, watermark):
         """False when it is late as a whole."""
-        key = tuple(exact.rank(k(event.value)) for k in self.keys)
-        inputs = [a.input(event) for a in self.aggregates]
+        key, inputs = event.key, event.inputs
         newest, entered = self.grid.index(event.time), False
         for number in range(newest - self.ratio + 1, newest + 1):
             end = self.grid.boundary(number + self.ratio)
@@ -200,16 +204,19 @@ class Windows:
 class Input:
     """One file, read an event ahead of the watermark."""
 
-    def __init__(self, opt, name, reject):
-        self.opt, self.reject = opt, reject
-        self.events = self.timed(events.read(name, opt.header, opt.types, reject))
+    def __init__(self, opt, windows, name, reject):
+        self.opt, self.windows, self.reject = opt, windows, reject
+        self.events = self.good(events.read(name, opt.header, opt.types, reject))
         self.ahead = next(self.events, None)
         self.watermark = self.ahead.time - opt.lateness if self.ahead else END
 
-    def timed(self, source):
+    def good(self, source):
         for event in source:
             try:
                 event.time = times.parse(self.opt.time(event.value), self.opt.zone, self.opt.unit)
+                event.passes = self.opt.where(event.value) is True
+                if event.passes:
+                    self.windows.judge(event)
             except exact.BadValue as bad:
                 self.reject(event.name, event.line, event.text, str(bad))
                 continue
@@ -221,16 +228,16 @@ class Input:
         return event
 
 
-def merged(opt, reject):
-    """Each event with the stream's watermark before it; at last (None, END)."""
+def merged(opt, windows, reject):
+    """Each good event with the stream's watermark before it; at last (None, END)."""
     if opt.lateness is None:
         opt.lateness = 0
         for name in opt.files:
-            one = Input(opt, name, reject)
+            one = Input(opt, windows, name, reject)
             while one.ahead:
                 yield one.take(), -END
     else:
-        inputs = [Input(opt, name, reject) for name in opt.files]
+        inputs = [Input(opt, windows, name, reject) for name in opt.files]
         lowest = [(one.watermark, n) for n, one in enumerate(inputs)]
         heapq.heapify(lowest)
         while lowest[0][0] < END:
@@ -290,19 +297,16 @@ def main():
             raise SystemExit(65)
         rejected.append(text)
 
-    for event, watermark in merged(opt, reject):
+    for event, watermark in merged(opt, windows, reject):
         windows.advance(watermark)
         if event is None:
             continue
-        try:
-            if opt.where(event.value) is not True:
-                books["filtered"] += 1
-            elif windows.add(event, watermark):
-                books["windowed"] += 1
-            else:
-                late.append(event.text)
-        except exact.BadValue as bad:
-            reject(event.name, event.line, event.text, str(bad))
+        if not event.passes:
+            books["filtered"] += 1
+        elif windows.add(event, watermark):
+            books["windowed"] += 1
+        else:
+            late.append(event.text)
     windows.rows.sort(key=lambda r: r[0])
     sys.stdout.writelines(text + "\n" for _, text in windows.rows)
     write_lines(opt.late, late)
