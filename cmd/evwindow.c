@@ -229,6 +229,12 @@ static bool make_key(const struct event *ev, struct err *e) {
     return true;
 }
 
+/* A count looks at no value: the text of a string, which may be none, is not needed. */
+static bool counts_string(const struct event *ev, const struct aggregate_column *c) {
+    int field = c->kind == AGG_COUNT ? expr_field(c->value) : -1;
+    return field >= 0 && ev->fields[field].kind == JSON_STRING;
+}
+
 static bool make_input(
     const struct event *ev, struct aggregate_column *c, struct aggregate_input *in, struct err *e) {
     struct value yes;
@@ -241,7 +247,7 @@ static bool make_input(
         }
         in->skip = yes.kind != VALUE_TRUE;
     }
-    if (in->skip || !c->value) return true;
+    if (in->skip || !c->value || counts_string(ev, c)) return true;
     if (!evaluate(c->value, ev, &in->value, e)) return bad_value(c->name, c->value, e);
     in->skip = in->value.kind == VALUE_NULL;
     return true;

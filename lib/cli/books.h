@@ -19,7 +19,7 @@ struct books {
     uint64_t blank;      /* empty lines; not in `in` */
     uint64_t rows;       /* that a stage which makes events has written */
     uint64_t missed;     /* windows that events missed while they entered others */
-    uint64_t mismatches; /* events in which --where compared different types */
+    uint64_t mismatches; /* events that --where left out and in which it compared different types */
     int64_t watermark;
     struct disorder disorder;
 };

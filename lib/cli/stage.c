@@ -123,6 +123,7 @@ static bool passes(struct stage *st, const struct event *ev) {
         st->books.filtered += !yes;
         return yes;
     }
+    err_at(&e, "--where");
     stage_reject(st, ev, "bad_value", NULL, NULL, &e);
     return false;
 }
@@ -196,8 +197,8 @@ static void note_late(struct stage *st) {
 static void note_mismatches(struct stage *st) {
     if (st->books.mismatches)
         stage_note(st,
-            "--where compared values of different types in %" PRIu64 " events, which it left out",
-            st->books.mismatches);
+            "--where compared values of different types in %" PRIu64 " %s, which it left out",
+            st->books.mismatches, st->books.mismatches == 1 ? "event" : "events");
 }
 
 int stage_end(struct stage *st) {

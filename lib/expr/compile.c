@@ -80,6 +80,17 @@ void write_compare(struct writer *w, int how) {
         1);
 }
 
+/* Of a field the question needs no text, which may be none. */
+void write_is_null(struct writer *w, bool negated) {
+    struct insn *field = last(w, 1);
+    if (!field || field->op != OP_FIELD) {
+        write_folded(w, (struct insn){.op = OP_IS_NULL, .how = negated}, 1);
+        return;
+    }
+    field->op = OP_FIELD_IS_NULL;
+    field->how = negated;
+}
+
 /* `field in ('a', 'b')`: OP_FIELD, OP_CONST (false), and OP_CONST, OP_IN_ITEM for each.
  * How many, or 0. */
 static int texts_in_list(const struct writer *w, int start) {

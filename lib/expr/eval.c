@@ -230,6 +230,14 @@ static inline bool field_is(struct expr *x, const struct expr_input *in, const s
     return true;
 }
 
+static bool field_is_null(struct expr *x, const struct expr_input *in, const struct insn *i,
+    struct value *out, struct err *e) {
+    enum json_kind kind = in->fields[i->a].kind;
+    if (kind != JSON_STRING && !load(x, in, i->a, out, e)) return false;
+    out->kind = truth((kind <= JSON_NULL) != i->how);
+    return true;
+}
+
 static bool field_in(struct expr *x, const struct expr_input *in, const struct insn *i,
     struct value *out, struct err *e) {
     struct value v;
@@ -264,6 +272,9 @@ bool program_run(struct expr *x, const struct insn *code, int at, int n,
         case OP_CONST: *++top = x->consts[i->a]; break;
         case OP_FIELD:
             if (!load(x, in, i->a, ++top, e)) return false;
+            break;
+        case OP_FIELD_IS_NULL:
+            if (!field_is_null(x, in, i, ++top, e)) return false;
             break;
         case OP_TIME:
             *++top = (struct value){
@@ -374,6 +385,6 @@ bool expr_is_true(
     x->stack[1].kind = VALUE_TRUE;
     if (!program_run(x, x->code, at, x->n, in, x->stack + (at > 0), e)) return false;
     *yes = condition(x, &x->stack[1]) == VALUE_TRUE;
-    *mismatches += x->mismatch;
+    *mismatches += x->mismatch && !*yes;
     return true;
 }

@@ -44,7 +44,7 @@ struct expr *expr_parse_front(struct slice *text, const char *origin, struct jso
 bool expr_eval(struct expr *x, const struct expr_input *in, struct expr_result *out, struct err *e);
 
 /* Is it true? False for false, null and anything else (a number is no truth: mismatch). mismatches
- * is counted up by 1 for an event with a mismatch. */
+ * is counted up by 1 for an event with a mismatch for which it is not true. */
 bool expr_is_true(
     struct expr *x, const struct expr_input *in, uint64_t *mismatches, bool *yes, struct err *e);
 

@@ -411,7 +411,7 @@ static int comparison_at(const struct parser *p) {
 static bool parse_is(struct parser *p) {
     bool negated = take_word(p, "not");
     if (!take_word(p, "null")) return expected(p, negated ? "'null'" : "'null' or 'not null'");
-    write_folded(&p->w, (struct insn){.op = OP_IS_NULL, .how = negated}, 1);
+    write_is_null(&p->w, negated);
     return true;
 }
 

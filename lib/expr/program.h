@@ -21,6 +21,7 @@ enum opcode {
     OP_CONST,         /* -> consts[a] */
     OP_FIELD,         /* -> fields[a] */
     OP_TIME,          /* -> @time */
+    OP_FIELD_IS_NULL, /* -> fields[a] is null; how: not */
     OP_COMPARE,       /* x y -> x how y */
     OP_FIELD_IS,      /* -> fields[a] = text consts[b], or <> it when how is 0 */
     OP_FIELD_IN,      /* -> fields[a] in text consts[b .. b + c), or not in them when how is 1 */
@@ -148,6 +149,7 @@ int write_text(struct writer *w, struct slice text);
  * constant. */
 void write_folded(struct writer *w, struct insn i, int operands);
 void write_compare(struct writer *w, int how);
+void write_is_null(struct writer *w, bool negated);
 /* The end of `x in (...)`, whose list began at instruction `start`. */
 void write_in_end(struct writer *w, int start, bool negated);
 /* Makes the jump at `at` lead to here, and so the chain of jumps that its `a` links (-1 ends
