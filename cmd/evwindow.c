@@ -51,7 +51,8 @@ static const struct tool tool = {
     .n_groups = 5,
 };
 
-static struct stage st = {.needs_time = true, .writes_out = true, .books.result = "windowed"};
+static struct stage st = {
+    .needs_time = true, .writes_out = true, .books = {.result = "windowed", .makes_rows = true}};
 static struct query query;
 static struct window_spec spec;
 static struct windows *windows;

@@ -27,10 +27,10 @@ void books_write(struct buf *out, const struct books *b) {
         ",\"late\":%" PRIu64 ",\"rejected\":%" PRIu64,
         b->tool, b->in, b->result, b->results, b->filtered, b->late, b->rejected);
     buf_printf(out, ",\"blank\":%" PRIu64, b->blank);
-    if (b->rows) buf_printf(out, ",\"rows\":%" PRIu64, b->rows);
+    if (b->makes_rows) buf_printf(out, ",\"rows\":%" PRIu64, b->rows);
     if (b->missed) buf_printf(out, ",\"missed_windows\":%" PRIu64, b->missed);
     if (b->mismatches) buf_printf(out, ",\"type_mismatches\":%" PRIu64, b->mismatches);
-    if (b->watermark != TIME_NONE && b->watermark != TIME_END) {
+    if (b->watermark >= TIME_MIN && b->watermark != TIME_END) {
         buf_adds(out, ",\"watermark\":\"");
         buf_add_time(out, b->watermark);
         buf_addc(out, '"');

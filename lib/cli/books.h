@@ -2,6 +2,7 @@
 #ifndef EV_CLI_BOOKS_H
 #define EV_CLI_BOOKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -17,7 +18,8 @@ struct books {
     uint64_t late;
     uint64_t rejected;
     uint64_t blank;      /* empty lines; not in `in` */
-    uint64_t rows;       /* that a stage which makes events has written */
+    bool makes_rows;     /* this tool makes events of its own */
+    uint64_t rows;       /* that it has written */
     uint64_t missed;     /* windows that events missed while they entered others */
     uint64_t mismatches; /* events that --where left out and in which it compared different types */
     int64_t watermark;

@@ -2,8 +2,8 @@
 #include "base/timestamp.h"
 #include "op/watermark.h"
 
-/* Distances below 16 have a bucket each; above, each power of two has 16 equal ones. */
-enum { STEP_BITS = 4, STEPS = 1 << STEP_BITS };
+/* Distances below 64 have a bucket each; above, each power of two has 64 equal ones. */
+enum { STEP_BITS = DISORDER_STEP_BITS, STEPS = 1 << STEP_BITS };
 
 void disorder_init(struct disorder *d) { *d = (struct disorder){.max_time = TIME_NONE}; }
 

@@ -35,11 +35,11 @@ static inline void watermarks_seen(struct watermarks *w, int64_t candidate) {
 void watermarks_end(struct watermarks *w); /* the input that is next is at its end */
 
 /* How far events were behind the running maximum of event time. */
-enum { DISORDER_BUCKETS = 64 * 16 };
+enum { DISORDER_STEP_BITS = 6, DISORDER_BUCKETS = 64 << DISORDER_STEP_BITS };
 struct disorder {
     int64_t max_time; /* TIME_NONE at first */
     uint64_t in_order;
-    uint64_t behind[DISORDER_BUCKETS]; /* log-linear: 16 buckets for each power of two of µs */
+    uint64_t behind[DISORDER_BUCKETS]; /* log-linear: 64 buckets for each power of two of µs */
     int64_t greatest;
 };
 
@@ -54,7 +54,7 @@ static inline void disorder_seen(struct disorder *d, int64_t time) {
     }
 }
 /* The distance that the share p (0..1) of all events does not exceed: the upper edge of its bucket
- * (at most 1/16 more than the truth), never over the greatest; 0 for in order. */
+ * (at most 1/64 more than the truth), never over the greatest; 0 for in order. */
 int64_t disorder_quantile(const struct disorder *d, double p);
 
 #endif
