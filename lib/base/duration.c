@@ -15,14 +15,13 @@ static const struct unit units[] = {{"w", 7 * DAY_US}, {"d", DAY_US}, {"h", HOUR
     {"m", MINUTE_US}, {"s", SECOND_US}, {"ms", 1000}, {"us", 1}};
 enum { UNITS = sizeof units / sizeof *units, UNIT_DAY = 1, UNIT_HOUR = 2 };
 
-/* Digits at *p as a number; false where there are none or too many. */
+/* Digits at *p as a number, INT64_MAX where it is greater; false where there are none. */
 static bool read_count(const char **p, const char *end, int64_t *out) {
     const char *start = *p;
-    int64_t v = 0;
+    *out = 0;
     for (; *p < end && is_digit(**p); ++*p)
-        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, **p - '0', &v))
-            return false;
-    *out = v;
+        if (__builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, **p - '0', out))
+            *out = INT64_MAX;
     return *p > start;
 }
 
@@ -39,6 +38,7 @@ static int64_t unit_us(struct slice name) {
     return 0;
 }
 
+/* One that is too long is more than DURATION_MAX. */
 static bool read_duration(struct slice text, int64_t *us) {
     const char *p = text.p, *end = p + text.n;
     *us = 0;
@@ -47,9 +47,9 @@ static bool read_duration(struct slice text, int64_t *us) {
         int64_t count, part;
         if (!read_count(&p, end, &count)) return false;
         int64_t unit = unit_us(read_letters(&p, end));
-        if (!unit || __builtin_mul_overflow(count, unit, &part) ||
-            __builtin_add_overflow(*us, part, us) || *us > DURATION_MAX)
-            return false;
+        if (!unit) return false;
+        if (__builtin_mul_overflow(count, unit, &part) || __builtin_add_overflow(*us, part, us))
+            *us = INT64_MAX;
     } while (p < end);
     return true;
 }
@@ -61,6 +61,9 @@ bool duration_parse(struct slice text, bool negative, int64_t *us, struct err *e
     if (!read_duration(rest, us))
         return err_set(e, EXIT_USAGE,
             "not a duration: %s; write it as 500ms, 30s, 15m, 1h30m or 7d", QUOTED(text));
+    if (*us > DURATION_MAX)
+        return err_set(e, EXIT_USAGE, "too long: %s; at most %lldd", QUOTED(text),
+            (long long)(DURATION_MAX / DAY_US));
     if (minus) *us = -*us;
     return true;
 }

@@ -154,6 +154,11 @@ static const char *escape(const char *p, const char *end, struct buf *out) {
     return p + 2;
 }
 
+static const char *wrong_escape(const char *p, const char *end) {
+    if (p[1] == 'u' && hex4(p + 2, end) >= 0) return "half of a surrogate pair is no text";
+    return "unknown escape (a backslash is \\\\)";
+}
+
 const char *lex_string(struct slice token, struct buf *out, const char **at) {
     const char *end = token.p + token.n - 1;
     char quote = *token.p;
@@ -161,7 +166,7 @@ const char *lex_string(struct slice token, struct buf *out, const char **at) {
         *at = p;
         if (*p == '\\') {
             p = escape(p, end, out);
-            if (!p) return "unknown escape (a backslash is \\\\)";
+            if (!p) return wrong_escape(*at, end);
             continue;
         }
         buf_addc(out, *p);

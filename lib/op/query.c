@@ -150,8 +150,8 @@ bool query_check_names(
         const char *name = column_name(q, i);
         for (size_t k = 0; k < n; k++)
             if (strcmp(name, reserved[k]) == 0)
-                return err_set(e, EXIT_USAGE,
-                    "a column named %s is there already; name yours: other=...", name);
+                return err_set(e, EXIT_USAGE, "a column named %s is %s; name yours: other=...",
+                    name, *name == '@' ? "reserved for control lines" : "there already");
         for (size_t k = 0; k < i; k++)
             if (strcmp(name, column_name(q, k)) == 0)
                 return err_set(

@@ -44,20 +44,33 @@ static void add_window(struct row_format *f, const struct window_row *row, struc
     buf_add_slice(out, buf_slice(&f->window));
 }
 
-bool row_write(struct row_format *f, const struct window_row *row, struct buf *out, struct err *e) {
-    const struct query *q = f->query;
-    struct slice key = row->key;
+static void add_key(struct row_format *f, struct slice key, struct buf *out) {
     struct value v;
-    if (row->version >> ROW_VERSION_BITS)
-        return err_set(e, EXIT_BAD_DATA, "a window came out %d times; its version would overflow",
-            1 << ROW_VERSION_BITS);
-    add_window(f, row, out);
     f->scratch.n = 0;
-    for (size_t i = 0; i < q->n_by; i++) {
+    for (size_t i = 0; i < f->query->n_by; i++) {
         buf_add_slice(out, buf_slice(&f->names[i]));
         key_next(&key, &f->scratch, &v);
         value_write(out, &v);
     }
+}
+
+static bool too_often(struct row_format *f, const struct window_row *row, struct err *e) {
+    struct buf which = {0};
+    add_window(f, row, &which);
+    add_key(f, row->key, &which);
+    err_set(e, EXIT_BAD_DATA,
+        "a row came out %d times, more than its version can count; with a larger --lateness there "
+        "are fewer corrections: %.*s}",
+        1 << ROW_VERSION_BITS, (int)which.n, which.p);
+    buf_free(&which);
+    return false;
+}
+
+bool row_write(struct row_format *f, const struct window_row *row, struct buf *out, struct err *e) {
+    const struct query *q = f->query;
+    if (row->version >> ROW_VERSION_BITS) return too_often(f, row, e);
+    add_window(f, row, out);
+    add_key(f, row->key, out);
     for (size_t i = 0; i < q->n_aggs; i++) {
         buf_add_slice(out, buf_slice(&f->names[q->n_by + i]));
         aggregates_write(f->aggregates, row->group, i, out);

@@ -51,6 +51,15 @@ static void refuses_what_is_no_duration(void) {
     CHECK(!duration_parse(slice_of("-"), true, &us, &e));
     CHECK(!duration_parse(slice_of("soon"), true, &us, &e));
     CHECK_STR(e.text, "not a duration: \"soon\"; write it as 500ms, 30s, 15m, 1h30m or 7d");
+    CHECK(duration_parse(slice_of("3652056d"), false, &us, &e));
+    static const char *const too_long[] = {"3652057d", "99999999d", "9223372036854775807us",
+        "99999999999999999999999s", "99999999999999999999d0s1us"};
+    for (size_t i = 0; i < sizeof too_long / sizeof *too_long; i++) {
+        CHECK(!duration_parse(slice_of(too_long[i]), false, &us, &e));
+        CHECK(strncmp(e.text, "too long: \"", 11) == 0 && strstr(e.text, "; at most 3652056d"));
+    }
+    CHECK(!duration_parse(slice_of("99999999d1x"), false, &us, &e));
+    CHECK(strncmp(e.text, "not a duration", 14) == 0);
 }
 
 static void reads_sizes(void) {
