@@ -8,11 +8,29 @@
 
 /* ---- event time ---- */
 
-static bool bad(struct stage *st, const char *code, int field, const struct event *ev) {
+static bool bad_value(
+    struct stage *st, const char *code, const char *path, const struct json_field *value) {
     st->bad_code = code;
-    st->bad_field = field >= 0 ? st->wanted[field].path : NULL;
-    st->bad_value = field >= 0 ? ev->fields[field] : (struct json_field){0};
+    st->bad_field = path;
+    st->bad_value = *value;
     return false;
+}
+
+static bool bad(struct stage *st, const char *code) {
+    return bad_value(st, code, NULL, &(struct json_field){0});
+}
+
+/* Has it a window_end, as rows of evwindow have? */
+static bool is_row(const struct event *ev, struct json_field *window_end) {
+    struct json_field object = event_object(ev), key, value;
+    struct json_walk at = {0};
+    bool found = false;
+    while (json_next(&object, &at, &key, &value)) {
+        if (!slice_is(json_slice(&key), "window_end")) continue;
+        *window_end = value;
+        found = true;
+    }
+    return found;
 }
 
 static bool looks_like_time(struct stage *st, const struct json_field *value) {
@@ -58,6 +76,12 @@ static bool time_error(
 static bool without_time(
     struct stage *st, const struct event *ev, const char *path, struct err *e) {
     struct buf names = {0};
+    struct json_field window_end;
+    if (!st->time_is_window_end && is_row(ev, &window_end))
+        return err_set(e, EXIT_BAD_DATA,
+            "%s: the event time is %s; a row of evwindow has its own without %s", path,
+            json_kind_name(ev->fields[st->time_field].kind),
+            st->time_by_environment ? "EV_TIME" : "--time");
     if (!st->reject) add_candidates(st, ev, &names);
     err_set(e, EXIT_BAD_DATA, "%s: the event time is %s%s%.*s", path,
         json_kind_name(ev->fields[st->time_field].kind), names.n ? "; these look like one:" : "",
@@ -69,8 +93,16 @@ static bool without_time(
 static bool read_time(struct stage *st, struct event *ev, struct err *e) {
     const struct json_field *f = &ev->fields[st->time_field];
     const char *path = st->wanted[st->time_field].path;
+    bool is_window_end = st->time_is_window_end;
     enum time_result r = TIME_NOT_A_TIME;
+    struct json_field window_end;
     struct slice text;
+    /* EV_TIME is exported to all stages, but names the time of what the first one reads. */
+    if (f->kind == JSON_MISSING && st->time_by_environment && is_row(ev, &window_end)) {
+        f = &window_end;
+        path = "window_end";
+        is_window_end = true;
+    }
     if (f->kind == JSON_STRING) {
         if (json_text(f, &st->scratch, &text)) r = time_parse(&st->times, text, &ev->time);
     } else if (f->kind == JSON_NUMBER) {
@@ -78,14 +110,14 @@ static bool read_time(struct stage *st, struct event *ev, struct err *e) {
     } else if (f->kind == JSON_MISSING && st->time_is_window_end) {
         fail_without_time(st, ev);
     } else if (f->kind <= JSON_NULL) {
-        bad(st, "no_time", st->time_field, ev);
+        bad_value(st, "no_time", path, f);
         return without_time(st, ev, path, e);
     }
     if (r == TIME_OK) {
-        if (st->time_is_window_end) ev->time--;
+        if (is_window_end) ev->time--;
         return true;
     }
-    bad(st, "bad_time", st->time_field, ev);
+    bad_value(st, "bad_time", path, f);
     return time_error(r, path, f, e);
 }
 
@@ -95,7 +127,7 @@ static bool has_required(struct stage *st, const struct event *ev, struct err *e
     for (size_t i = 0; i < st->n_required; i++) {
         int index = st->required[i];
         if (ev->fields[index].kind > JSON_NULL) continue;
-        bad(st, "missing_field", index, ev);
+        bad_value(st, "missing_field", st->wanted[index].path, &ev->fields[index]);
         return err_set(e, EXIT_BAD_DATA, "%s: required, but it is %s", st->wanted[index].path,
             json_kind_name(ev->fields[index].kind));
     }
@@ -105,11 +137,11 @@ static bool has_required(struct stage *st, const struct event *ev, struct err *e
 /* Rejected text may be anything. */
 static bool is_event(struct stage *st, const struct event *ev, struct slice inner, struct err *e) {
     if (inner.p[strspn(inner.p, " \t\r\n")] != '{') {
-        bad(st, "not_object", -1, ev);
+        bad(st, "not_object");
         return err_set(e, EXIT_BAD_DATA, "the event in the envelope is not a JSON object");
     }
     if (ev->fields[st->control_field].kind == JSON_MISSING) return true;
-    bad(st, "control", -1, ev);
+    bad(st, "control");
     return err_set(e, EXIT_BAD_DATA,
         "the event in the envelope has a top-level \"" CONTROL_FIELD
         "\", reserved for control lines");
@@ -119,10 +151,9 @@ static bool is_event(struct stage *st, const struct event *ev, struct slice inne
 static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
     struct slice inner;
     st->unwrapped.n = 0;
-    if (!envelope_unwrap(ev->text, &st->unwrapped, &inner, e))
-        return bad(st, "not_envelope", -1, ev);
+    if (!envelope_unwrap(ev->text, &st->unwrapped, &inner, e)) return bad(st, "not_envelope");
     if (!json_scan(st->scanner, inner, inner.p + inner.n, ev->fields, e)) {
-        bad(st, "bad_json", -1, ev);
+        bad(st, "bad_json");
         return err_at(e, "the event in the envelope");
     }
     if (!is_event(st, ev, inner, e)) return false;

@@ -132,7 +132,8 @@ static void from_environment(struct stage *st) {
     refuse_reserved(st);
     const char *time = getenv("EV_TIME"), *lateness = getenv("EV_LATENESS");
     st->names_time = st->o.time != NULL || st->o.has_lateness;
-    if (time && *time && !st->o.time) st->o.time = time;
+    st->time_by_environment = time && *time && !st->o.time;
+    if (st->time_by_environment) st->o.time = time;
     if (!lateness || !*lateness || st->o.has_lateness) return;
     stage_must(st,
         duration_parse(slice_of(lateness), false, &st->o.lateness, &e) || err_at(&e, "EV_LATENESS"),

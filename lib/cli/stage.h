@@ -57,10 +57,11 @@ struct stage {
     struct zone *zone;
     struct expr *where;
     struct time_format times;
-    int time_field;          /* -1: none */
-    int control_field;       /* with unwraps: of "@ev" */
-    bool time_is_window_end; /* rows of evwindow without --time */
-    struct wanted *wanted;   /* by the scanner's index */
+    int time_field;           /* -1: none */
+    int control_field;        /* with unwraps: of "@ev" */
+    bool time_is_window_end;  /* rows of evwindow without --time */
+    bool time_by_environment; /* rows of evwindow without that field have window_end still */
+    struct wanted *wanted;    /* by the scanner's index */
     size_t n_wanted, n_unseen;
     bool looked;  /* for them, in an event at least */
     char **names; /* of fields in the first events, to find what a mistyped one was meant to be */
