@@ -193,7 +193,8 @@ static void want_time(struct stage *st) {
     struct err e;
     const char *name = st->o.time ? st->o.time : "window_end";
     stage_must(st, json_path_parse(slice_of(name), &path, &e) || err_at(&e, "--time"), &e);
-    st->time_field = stage_want_path(st, &path, NULL);
+    bool named = st->o.time && !st->time_by_environment;
+    st->time_field = stage_want_path(st, &path, named ? "--time" : NULL);
     st->time_is_window_end = !st->o.time;
     json_path_free(&path);
 }
