@@ -15,7 +15,7 @@ struct file {
     uint64_t at, size;       /* of a regular file; size is 0 for what may have to be waited for */
     unsigned char peeked[2]; /* read to see whether it is a gzip, not handed out yet */
     size_t n_peeked;
-    bool ended; /* met there already: a terminal would ask for a second Ctrl-D */
+    bool ended;          /* met there already: a terminal would ask for a second Ctrl-D */
     struct gunzip *gzip; /* NULL: it is none */
 };
 
@@ -87,8 +87,7 @@ static bool look_at(struct file *f, struct err *e) {
 static int open_to_read(const char *path) {
     int fd;
     if (io_hooks.before_read) io_hooks.before_read(!source_is_regular(path));
-    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR)
-        if (io_hooks.interrupted) io_hooks.interrupted();
+    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR) io_check();
     return fd;
 }
 

@@ -41,6 +41,13 @@ static void expands_files_and_globs(void) {
     EXPANDS("d*", "[12].x", NULL, "d/a d/sub/z d/z 1.x 2.x ");
 }
 
+static void a_wildcard_matches_no_underscore_in_front(void) {
+    EXPANDS("d/*", "*/f", "_?/f", "66: no file matches \"*/f\"");
+    EXPANDS("d/*", "./*.x", NULL, "d/a d/sub/z d/z ./1.x ./2.x ./[3].x ");
+    EXPANDS("d/[_]*", NULL, NULL, "66: no file matches \"d/[_]*\"");
+    EXPANDS("_*", "d//_t*/?", "d/\\_s*", "_h/f d//_tmp/f d/_skipped ");
+}
+
 static void folders_are_read_by_name(void) {
     EXPANDS("d", NULL, NULL, "d/a d/sub/z d/z ");
     EXPANDS("d//", NULL, NULL, "d/a d/sub/z d/z ");
@@ -50,6 +57,12 @@ static void folders_are_read_by_name(void) {
 static void names_what_cannot_be_read(void) {
     EXPANDS("b", "no", NULL, "66: no: No such file or directory");
     EXPANDS("no", "b", "no2", "66: no: No such file or directory (and 1 more that cannot be read)");
+    EXPANDS("", NULL, NULL, "64: a source has no name; - is standard input");
+    EXPANDS("kafka://b/t", NULL, NULL,
+        "64: kafka://b/t: this version reads files, folders and standard input only");
+    EXPANDS("s3://b/*.gz", NULL, NULL,
+        "64: s3://b/*.gz: this version reads files, folders and standard input only");
+    EXPANDS("://", NULL, NULL, "66: ://: No such file or directory");
     EXPANDS("q*", NULL, NULL, "66: no file matches \"q*\"");
     EXPANDS("empty", NULL, NULL,
         "66: empty: no file in this folder (names with . or _ in front do not count)");
@@ -68,6 +81,7 @@ int main(void) {
     chmod("secret", 0);
     chmod("locked", 0);
     RUN(expands_files_and_globs);
+    RUN(a_wildcard_matches_no_underscore_in_front);
     RUN(folders_are_read_by_name);
     RUN(names_what_cannot_be_read);
     for (size_t i = 12; i-- > 0;) unlink(files[i]);

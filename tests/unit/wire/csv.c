@@ -116,13 +116,21 @@ static void goes_on_behind_a_bad_row(void) {
         "event 2 {\"a\":4,\"b\":5}\nbad 3 bad_row: ends inside of quotes [1,\"x\n2,3]\n");
 }
 
+static void obeys_an_abort_line_also_where_a_row_broke_off(void) {
+    READS("a,b\n1,\n{\"@ev\":\"abort\",\"tool\":\"evsink\",\"message\":\"x\"}\n",
+        "event 2 {\"a\":1,\"b\":null}\nabort 3 evsink failed upstream: x\n");
+    READS("a,b\n1,\"two\nlin\n{\"@ev\":\"abort\",\"tool\":\"evsink\",\"message\":\"x\"}\n",
+        "abort 2 evsink failed upstream: x\n");
+}
+
 static void wants_a_usable_header(void) {
     READS("", "");
     READS("\n\n", "blank 2\n");
     READS("a,b", "");
-    READS("a,,b\n1,2,3\n", "failed 1 column 2 has no name: name them by --header\n");
-    READS("\na,b,a\n1,2,3\n",
-        "failed 2 two columns are named \"a\": name them by --header\nblank 1\n");
+    READS("a,,b\n1,2,3\n",
+        "failed 1 column 2 has no name: cut this row off (tail -n +2) and name them by --header\n");
+    READS("\na,b,a\n1,2,3\n", "failed 2 two columns are named \"a\": cut this row off (tail -n +2) "
+                              "and name them by --header\nblank 1\n");
     READS("a,@ev\n1,2\n", "failed 1 column 2: the name \"@ev\" is reserved for control lines\n");
     READS("a\"b,\"c\"d\n", "failed 1 something behind a closing quote\n");
     READS("a,b\r1,2\r", "failed 1 the lines end in a lone CR: convert them with tr '\\r' '\\n'\n");
@@ -141,7 +149,7 @@ static void checks_options(void) {
         &(struct decode_options){.header = "a,b", .types = "a:num,b:text"}, &e));
     CHECK(!decode_options_check(&(struct decode_options){.header = "a,,b"}, &e) &&
           e.code == EXIT_USAGE);
-    CHECK_STR(e.text, "--header: column 2 has no name: name them by --header");
+    CHECK_STR(e.text, "--header: column 2 has no name");
     CHECK(!decode_options_check(&(struct decode_options){.types = "a:num,b:date"}, &e));
     CHECK_STR(e.text, "--types: \"b:date\" is not COLUMN:text, COLUMN:num or COLUMN:bool");
     CHECK(!decode_options_check(&(struct decode_options){.types = "num"}, &e));
@@ -223,6 +231,7 @@ int main(void) {
     RUN(fixes_a_column);
     RUN(reads_quotes_newlines_and_crlf);
     RUN(goes_on_behind_a_bad_row);
+    RUN(obeys_an_abort_line_also_where_a_row_broke_off);
     RUN(wants_a_usable_header);
     RUN(takes_a_header_from_the_options);
     RUN(checks_options);
