@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
     stage_need_time(&st, st.o.input);
     if (st.o.explain) return explain(&st), stage_explained(&st);
     st.sink_writes_out = strcmp(st.operands.items[0], "-") == 0 && !o.gzip &&
-                         (!o.format || strcmp(o.format, "ndjson") == 0);
+                         (!o.format || strcmp(o.format, "table") != 0);
     o.scanner = st.scanner;
     o.named = named_by_partition;
     o.ctx = &st;

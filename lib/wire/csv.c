@@ -119,6 +119,11 @@ static void parser_start(struct csv *c) {
     csv_set_realloc_func(&c->parser, grow);
 }
 
+static void parser_restart(struct csv *c) {
+    csv_free(&c->parser);
+    parser_start(c);
+}
+
 /* False: something behind a closing quote. */
 static bool feed(struct csv *c, const char *p, size_t n) {
     for (;;) {
@@ -148,12 +153,15 @@ static bool fill(struct csv *c, struct err *e) {
     return true;
 }
 
-/* Without its newline, as far as an envelope shows it. */
-static struct slice raw_row(const struct csv *c, size_t n) {
-    struct slice s = {c->in.p + c->in.at, n};
+static struct slice without_newline(struct slice s) {
     if (s.n && s.p[s.n - 1] == '\n') s.n--;
     if (s.n && s.p[s.n - 1] == '\r') s.n--;
     return s;
+}
+
+/* As an envelope shows it. */
+static struct slice raw_row(const struct csv *c, size_t n) {
+    return without_newline((struct slice){c->in.p + c->in.at, n});
 }
 
 static enum decoded drop_row(struct csv *c, size_t n, struct event *ev) {
@@ -165,8 +173,7 @@ static enum decoded drop_row(struct csv *c, size_t n, struct event *ev) {
 /* Behind a syntax error the next line is taken for the beginning of a row. */
 static enum decoded broken_row(
     struct csv *c, size_t n, struct event *ev, struct err *e, const char *why) {
-    csv_free(&c->parser);
-    parser_start(c);
+    parser_restart(c);
     err_set(e, EXIT_BAD_DATA, "%s", why);
     return drop_row(c, n, ev);
 }
@@ -248,11 +255,14 @@ static bool is_blank(const char *p, size_t n) {
     return n == 0;
 }
 
-/* An abort line is obeyed in any text: it can only make a run fail. */
+/* An abort line is obeyed in any text: it can only make a run fail. Inside of quotes too, where the writer broke off:
+ * no good field holds a quote with '@' behind it. */
 static bool is_abort(struct csv *c, struct slice line, struct err *e) {
     struct err ignored;
-    return c->judge.obeys && slice_starts(line, "{\"" CONTROL_FIELD "\":\"abort\"") &&
-           json_scan(c->judge.scanner, line, line.p + line.n, judge_fields(&c->judge), &ignored) &&
+    if (!c->judge.obeys || !slice_starts(line, "{\"" CONTROL_FIELD "\":\"abort\""))
+        return false;
+    line = without_newline(line);
+    return json_scan(c->judge.scanner, line, line.p + line.n, judge_fields(&c->judge), &ignored) &&
            abort_read(line, e);
 }
 
@@ -266,7 +276,10 @@ static enum decoded take_line(struct csv *c, size_t n, bool last, struct event *
         begin_row(c);
         return DECODED_END;
     }
-    if (c->fed == 0 && is_abort(c, raw_row(c, n), e)) return DECODED_ABORT;
+    if (is_abort(c, (struct slice){p + c->fed, n - c->fed}, e)) {
+        c->in.at += n;
+        return parser_restart(c), DECODED_ABORT;
+    }
     bool good = feed(c, p + c->fed, n - c->fed);
     c->fed = c->searched = n;
     if (!good) return broken_row(c, n, ev, e, "something behind a closing quote");

@@ -140,7 +140,11 @@ static struct json_field member(struct slice object, const char *name) {
 }
 
 static bool is_string(const struct json_field *f, const char *want) {
-    return f->kind == JSON_STRING && slice_is(json_slice(f), want);
+    struct buf scratch = {0};
+    struct slice text;
+    bool is = f->kind == JSON_STRING && json_text(f, &scratch, &text) && slice_is(text, want);
+    buf_free(&scratch);
+    return is;
 }
 
 static bool is_envelope(struct slice object) {

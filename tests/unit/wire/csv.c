@@ -116,6 +116,13 @@ static void goes_on_behind_a_bad_row(void) {
         "event 2 {\"a\":4,\"b\":5}\nbad 3 bad_row: ends inside of quotes [1,\"x\n2,3]\n");
 }
 
+static void obeys_an_abort_line_also_where_a_row_broke_off(void) {
+    READS("a,b\n1,\n{\"@ev\":\"abort\",\"tool\":\"evsink\",\"message\":\"x\"}\n",
+        "event 2 {\"a\":1,\"b\":null}\nabort 3 evsink failed upstream: x\n");
+    READS("a,b\n1,\"two\nlin\n{\"@ev\":\"abort\",\"tool\":\"evsink\",\"message\":\"x\"}\n",
+        "abort 2 evsink failed upstream: x\n");
+}
+
 static void wants_a_usable_header(void) {
     READS("", "");
     READS("\n\n", "blank 2\n");
@@ -223,6 +230,7 @@ int main(void) {
     RUN(fixes_a_column);
     RUN(reads_quotes_newlines_and_crlf);
     RUN(goes_on_behind_a_bad_row);
+    RUN(obeys_an_abort_line_also_where_a_row_broke_off);
     RUN(wants_a_usable_header);
     RUN(takes_a_header_from_the_options);
     RUN(checks_options);

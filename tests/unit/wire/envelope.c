@@ -100,6 +100,7 @@ static void abort_lines_come_back(void) {
     CHECK_STR(e.text, "evcat failed upstream: a\xEF\xBF\xBD?\"b\"");
     CHECK(abort_read(slice_of("{\"@ev\":\"abort\"}"), &e));
     CHECK_STR(e.text, "a tool failed upstream: no reason given");
+    CHECK(abort_read(slice_of("{\"@ev\":\"\\u0061bort\"}"), &e));
     CHECK(!abort_read(slice_of("{\"@ev\":\"end\"}"), &e));
     CHECK(!abort_read(slice_of("{\"@ev\":[\"abort\"]}"), &e));
     buf_free(&out);
