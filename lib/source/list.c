@@ -85,17 +85,34 @@ static bool add_match(struct source_list *l, const char *path, struct err *e) {
     return add_path(l, path, &st, e);
 }
 
+/* As in folders, what begins with _ is not meant (evsink has its _tmp there) unless the pattern says so; with '.' in
+ * front glob(3) does the same. */
+static bool is_meant(const char *pattern, const char *path) {
+    for (;;) {
+        pattern += strspn(pattern, "/");
+        path += strspn(path, "/");
+        if (*path == '_' && *pattern != '_' && strncmp(pattern, "\\_", 2) != 0) return false;
+        if (!*path) return true;
+        pattern += strcspn(pattern, "/");
+        path += strcspn(path, "/");
+    }
+}
+
 static bool add_glob(struct source_list *l, const char *pattern, struct err *e) {
-    glob_t g;
+    glob_t g = {0};
     int result = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &g);
-    if (result == GLOB_NOMATCH)
-        return err_set(e, EXIT_NO_INPUT, "no file matches %s", QUOTED(slice_of(pattern)));
-    if (result) return err_errno(e, EXIT_NO_INPUT, errno, "%s", pattern);
-    qsort(g.gl_pathv, g.gl_pathc, sizeof *g.gl_pathv, by_name);
-    bool good = true;
-    for (size_t i = 0; i < g.gl_pathc && good; i++) good = add_match(l, g.gl_pathv[i], e);
+    if (result && result != GLOB_NOMATCH)
+        return err_errno(e, EXIT_NO_INPUT, errno, "%s", pattern);
+    if (!result) qsort(g.gl_pathv, g.gl_pathc, sizeof *g.gl_pathv, by_name);
+    bool good = true, any = false;
+    for (size_t i = 0; i < g.gl_pathc && good; i++) {
+        if (!is_meant(pattern, g.gl_pathv[i])) continue;
+        any = true;
+        good = add_match(l, g.gl_pathv[i], e);
+    }
     globfree(&g);
-    return good;
+    if (!good || any) return good;
+    return err_set(e, EXIT_NO_INPUT, "no file matches %s", QUOTED(slice_of(pattern)));
 }
 
 static bool add_source(struct source_list *l, const char *source, struct err *e) {

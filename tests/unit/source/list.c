@@ -41,6 +41,13 @@ static void expands_files_and_globs(void) {
     EXPANDS("d*", "[12].x", NULL, "d/a d/sub/z d/z 1.x 2.x ");
 }
 
+static void a_wildcard_matches_no_underscore_in_front(void) {
+    EXPANDS("d/*", "*/f", "_?/f", "66: no file matches \"*/f\"");
+    EXPANDS("d/*", "./*.x", NULL, "d/a d/sub/z d/z ./1.x ./2.x ./[3].x ");
+    EXPANDS("d/[_]*", NULL, NULL, "66: no file matches \"d/[_]*\"");
+    EXPANDS("_*", "d//_t*/?", "d/\\_s*", "_h/f d//_tmp/f d/_skipped ");
+}
+
 static void folders_are_read_by_name(void) {
     EXPANDS("d", NULL, NULL, "d/a d/sub/z d/z ");
     EXPANDS("d//", NULL, NULL, "d/a d/sub/z d/z ");
@@ -68,6 +75,7 @@ int main(void) {
     chmod("secret", 0);
     chmod("locked", 0);
     RUN(expands_files_and_globs);
+    RUN(a_wildcard_matches_no_underscore_in_front);
     RUN(folders_are_read_by_name);
     RUN(names_what_cannot_be_read);
     for (size_t i = 12; i-- > 0;) unlink(files[i]);
