@@ -11,7 +11,7 @@ static bool again(int fd, short event, ssize_t result) {
     if (result >= 0) return false;
     if (errno == EAGAIN) (void)poll(&(struct pollfd){.fd = fd, .events = event}, 1, -1);
     else if (errno != EINTR) return false;
-    if (io_hooks.interrupted) io_hooks.interrupted();
+    io_check();
     return true;
 }
 

@@ -9,14 +9,20 @@
 
 /* What a process does around its blocking calls; cli/ fills it. Any may be NULL. */
 struct io_hooks {
-    void (*interrupted)(
-        void); /* after EINTR, before the call is tried again; may end the process */
+    /* After EINTR, before the call is tried again, and on the way to what cannot be taken back; may
+     * end the process. */
+    void (*interrupted)(void);
     /* Before each read; where it may wait, flush what others wait for. */
     void (*before_read)(bool may_wait);
     /* Whoever read what is written has left, and nobody else will: does not return. */
     void (*reader_left)(void);
 };
 extern struct io_hooks io_hooks;
+
+/* Has a signal come that ends the process? Then it may not return. */
+static inline void io_check(void) {
+    if (io_hooks.interrupted) io_hooks.interrupted();
+}
 
 /* One read: *got is 0 at the end. EXIT_IO with strerror otherwise. */
 bool io_read(int fd, void *to, size_t room, bool may_wait, size_t *got, struct err *e);

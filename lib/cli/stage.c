@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "cli/accept.h"
 #include "cli/aside.h"
 #include "cli/fields.h"
@@ -204,6 +205,8 @@ static void note_mismatches(struct stage *st) {
 int stage_end(struct stage *st) {
     struct err e;
     if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
+    /* All is published but the sides, which a signal would publish too. */
+    io_hooks.interrupted = NULL;
     struct side *reject = st->reject, *late = st->late == st->reject ? NULL : st->late;
     st->reject = st->late = NULL;
     stage_must(st, side_close(reject, &e), &e);

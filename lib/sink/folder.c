@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/io.h"
 #include "sink/partition.h"
 #include "sink/replace.h"
 #include "sink/writer.h"
@@ -215,13 +216,16 @@ static bool sync_names(struct folder *f, struct part_file *p, struct err *e) {
 }
 
 /* Whatever can fail for want of space or by a name in the way comes before the first rename. Each step is
- * done for all files before the next: the first fsync of many then does most of the work of the others. */
+ * done for all files before the next: the first fsync of many then does most of the work of the others. A signal ends
+ * it until the first file has its name: what others may see is not left half done. */
 static bool publish(struct folder *f, struct err *e) {
     bool (*const steps[])(struct folder * f, struct part_file * p, struct err * e) = {
         finish_file, sync_file, make_folder, rename_file, sync_names};
     for (size_t step = 0; step < sizeof steps / sizeof *steps; step++)
-        for (size_t i = 0; i < f->n; i++)
+        for (size_t i = 0; i < f->n; i++) {
+            if (f->files[0]->in_tmp) io_check();
             if (!steps[step](f, f->files[i], e)) return false;
+        }
     return true;
 }
 

@@ -29,7 +29,7 @@ static int named_descriptor(const char *dest) {
 static bool open_what_is_there(struct output *o, const char *dest, struct err *e) {
     /* A FIFO waits here for its reader. */
     while ((o->writer.fd = open(dest, O_WRONLY | O_CLOEXEC)) < 0 && errno == EINTR)
-        if (io_hooks.interrupted) io_hooks.interrupted();
+        io_check();
     o->owns_fd = o->writer.fd >= 0;
     return o->owns_fd || err_errno(e, EXIT_NO_OUTPUT, errno, "%s: cannot open", dest);
 }

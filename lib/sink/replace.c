@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 
 /* A writer that finishes between our open and our lock renames or removes the file that we hold: then
  * there is a new one to be made under the name. */
@@ -97,6 +98,7 @@ bool replace_publish(struct replace *r, struct err *e) {
     if (r->keeps_mode && fchmod(r->fd, r->mode) != 0)
         return err_errno(e, EXIT_IO, errno, "cannot set the mode");
     if (fsync(r->fd) != 0) return err_errno(e, EXIT_IO, errno, "cannot write");
+    io_check();
     if (renameat(r->folder, r->temp, r->folder, r->name) != 0)
         return err_errno(e, EXIT_IO, errno, "cannot rename %s", r->temp);
     free(r->temp);

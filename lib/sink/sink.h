@@ -44,7 +44,7 @@ struct sink {
     /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO);
      * else nothing. */
     bool (*flush)(struct sink *s, struct err *e);
-    /* All is well: publish. The sink is to be closed after it, whether it worked or not. */
+    /* All is well: publish. A signal is looked at (base/io.h) until the first file gets its name. The sink is to be closed after it, whether it worked or not. */
     bool (*commit)(struct sink *s, struct err *e);
     /* Frees everything; without a commit before it removes what was not published. */
     void (*close)(struct sink *s);

@@ -88,7 +88,7 @@ static int open_to_read(const char *path) {
     int fd;
     if (io_hooks.before_read) io_hooks.before_read(!source_is_regular(path));
     while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR)
-        if (io_hooks.interrupted) io_hooks.interrupted();
+        io_check();
     return fd;
 }
 

@@ -241,6 +241,20 @@ static void sides_are_published_and_refuse_folders(void) {
     CHECK(side_close(NULL, &e));
 }
 
+/* As a signal does that ends the process. */
+static void stop(void) { _exit(exists("stopped") ? 1 : 0); }
+
+static void a_signal_before_the_rename_stops_it(void) {
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        io_hooks.interrupted = stop;
+        publish_one("stopped", "{}");
+        _exit(2);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0 && !exists("stopped"));
+}
+
 int main(void) {
     char scratch[] = "/tmp/evsink-file.XXXXXX";
     scratch_enter(scratch);
@@ -259,6 +273,7 @@ int main(void) {
     RUN(a_fifo_is_written_as_it_is);
     RUN(a_killed_writer_leaves_its_temporary_file);
     RUN(a_reader_sees_whole_files);
+    RUN(a_signal_before_the_rename_stops_it);
     RUN(sides_are_published_and_refuse_folders);
     scratch_leave(scratch);
     return check_done();

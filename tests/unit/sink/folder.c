@@ -283,6 +283,23 @@ static void a_full_disk_publishes_nothing(void) {
     CHECK(lists("./evsink-0-0.ndjson ") && holds("f/evsink-0-0.ndjson", "{\"old\":1}\n"));
 }
 
+static int looks, looks_at_published;
+
+static void look(void) {
+    looks++;
+    looks_at_published += exists("f/1") && shell("test -e f/1/*");
+}
+
+static void signals_are_looked_at_until_the_first_rename(void) {
+    start_anew();
+    io_hooks.interrupted = look;
+    CHECK(INTO(BY("{c}"), "{\"c\":1}", "{\"c\":2}"));
+    io_hooks.interrupted = NULL;
+    /* Before each fsync and each folder, and before the first rename. */
+    CHECK(looks >= 5 && looks_at_published == 0);
+    CHECK(lists("./1/evsink-0-0.ndjson ./2/evsink-0-1.ndjson "));
+}
+
 int main(void) {
     char scratch[] = "/tmp/evsink-folder.XXXXXX";
     scratch_enter(scratch);
@@ -301,6 +318,7 @@ int main(void) {
     RUN(thousands_of_partitions_fit);
     RUN(what_stands_in_the_way_is_named);
     RUN(a_full_disk_publishes_nothing);
+    RUN(signals_are_looked_at_until_the_first_rename);
     scratch_leave(scratch);
     return check_done();
 }
