@@ -32,7 +32,8 @@ static bool file_flush(struct sink *s, struct err *e) {
 
 static bool file_commit(struct sink *s, struct err *e) {
     struct file_sink *f = (struct file_sink *)s;
-    bool ok = f->encoder->finish(f->encoder, &f->to->writer.out, e) && output_publish(f->to, e);
+    bool ok = f->encoder->finish(f->encoder, &f->to->writer.out, e) && output_end(f->to, e) &&
+              output_publish(f->to, e);
     s->bytes = f->to->writer.bytes;
     return ok;
 }

@@ -28,8 +28,7 @@ static int named_descriptor(const char *dest) {
 
 static bool open_what_is_there(struct output *o, const char *dest, struct err *e) {
     /* A FIFO waits here for its reader. */
-    while ((o->writer.fd = open(dest, O_WRONLY | O_CLOEXEC)) < 0 && errno == EINTR)
-        io_check();
+    while ((o->writer.fd = open(dest, O_WRONLY | O_CLOEXEC)) < 0 && errno == EINTR) io_check();
     o->owns_fd = o->writer.fd >= 0;
     return o->owns_fd || err_errno(e, EXIT_NO_OUTPUT, errno, "%s: cannot open", dest);
 }
@@ -78,9 +77,14 @@ static bool close_checked(struct output *o, struct err *e) {
     return close(o->writer.fd) == 0 || err_errno(e, EXIT_IO, errno, "cannot write");
 }
 
+bool output_end(struct output *o, struct err *e) { return named(o, writer_end(&o->writer, e), e); }
+
+bool output_cut(struct output *o) {
+    return o->replaces && ftruncate(o->writer.fd, (off_t)o->writer.bytes) == 0;
+}
+
 bool output_publish(struct output *o, struct err *e) {
-    bool ok = writer_end(&o->writer, e);
-    if (ok && o->replaces) ok = replace_publish(&o->file, e);
+    bool ok = !o->replaces || replace_publish(&o->file, e);
     if (ok && o->owns_fd) ok = close_checked(o, e);
     return named(o, ok, e);
 }

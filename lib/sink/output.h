@@ -15,11 +15,16 @@ struct output {
 
 /* Copies dest. EXIT_NO_OUTPUT. */
 struct output *output_open(const char *dest, bool gzip, struct err *e);
-/* Appends; EXIT_IO, as for the next two. */
+/* Appends; EXIT_IO, as for the next ones. */
 bool output_add(struct output *o, struct slice bytes, struct err *e);
 bool output_drain(struct output *o, struct err *e);
 /* Only where somebody may read while it grows. */
 bool output_flush(struct output *o, struct err *e);
+/* Writes what is left. To be followed by a publish. */
+bool output_end(struct output *o, struct err *e);
+/* After a write that failed: takes back the part of a block that it left. False where that cannot be. */
+bool output_cut(struct output *o);
+/* Gives a file its name. */
 bool output_publish(struct output *o, struct err *e);
 /* Without a publish before it nothing is left; takes NULL. */
 void output_close(struct output *o);

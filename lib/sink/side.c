@@ -1,9 +1,13 @@
+#include <stdlib.h>
+
+#include "base/buf.h"
 #include "sink/output.h"
 #include "sink/sink.h"
 
-/* A side is an output and nothing else. */
 struct side {
-    struct output output;
+    struct output *output;
+    bool failed; /* a write has, as `why` says */
+    struct err why;
 };
 
 struct side *side_open(const char *dest, struct err *e) {
@@ -19,16 +23,30 @@ struct side *side_open(const char *dest, struct err *e) {
         err_set(e, EXIT_USAGE, "%s: is a folder; name a file", dest);
         return NULL;
     }
-    return (struct side *)output_open(dest, slice_ends(slice_of(dest), ".gz"), e);
+    struct output *output = output_open(dest, slice_ends(slice_of(dest), ".gz"), e);
+    if (!output) return NULL;
+    struct side *s = mem_zero(1, sizeof *s);
+    s->output = output;
+    return s;
+}
+
+static bool check(struct side *s, bool ok, struct err *e) {
+    s->failed = !ok;
+    if (!ok) s->why = *e;
+    return ok;
 }
 
 bool side_write(struct side *s, struct slice lines, struct err *e) {
-    return output_add(&s->output, lines, e) && output_flush(&s->output, e);
+    return check(s, output_add(s->output, lines, e) && output_flush(s->output, e), e);
 }
 
 bool side_close(struct side *s, struct err *e) {
     if (!s) return true;
-    bool ok = output_publish(&s->output, e);
-    output_close(&s->output);
+    if (!s->failed) (void)check(s, output_end(s->output, e), e);
+    bool ok = (!s->failed || output_cut(s->output)) && output_publish(s->output, e);
+    if (s->failed) *e = s->why;
+    ok = ok && !s->failed;
+    output_close(s->output);
+    free(s);
     return ok;
 }

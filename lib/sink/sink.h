@@ -59,11 +59,11 @@ struct sink *sink_open(const char *dest, const struct sink_options *o, struct er
 
 /* A side output (--late, --reject): NDJSON lines into a file that is replaced by each run, exists even
  * when empty, is gzip when its name ends in .gz, and is published also when the run fails (it is the
- * evidence). EXIT_USAGE for "-" and for a folder. */
+ * evidence): where the disk is full, up to the last line that found room. EXIT_USAGE for "-" and for a folder. */
 struct side;
 struct side *side_open(const char *dest, struct err *e);
 bool side_write(struct side *s, struct slice lines, struct err *e);
-/* Publishes; takes NULL. The run's failure changes nothing. */
+/* Publishes; takes NULL. The run's failure changes nothing. False also where a write had failed. */
 bool side_close(struct side *s, struct err *e);
 
 #endif

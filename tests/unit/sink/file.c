@@ -241,6 +241,24 @@ static void sides_are_published_and_refuse_folders(void) {
     CHECK(side_close(NULL, &e));
 }
 
+static void a_side_keeps_the_lines_that_found_room(void) {
+    struct rlimit old, small;
+    char line[10001];
+    memset(line, 'x', 9999);
+    strcpy(line + 9999, "\n");
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = (struct rlimit){100000, old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    struct side *s = side_open("full", &e);
+    bool ok = true;
+    for (int i = 0; ok && i < 100; i++) ok = side_write(s, slice_of(line), &e);
+    setrlimit(RLIMIT_FSIZE, &old);
+    CHECK(!ok && e.code == EXIT_IO);
+    CHECK(!side_close(s, &e) && e.code == EXIT_IO && !exists(".full.tmp"));
+    CHECK(shell("test $(grep -c '^x*$' full) = 7 && test $(wc -c < full) = 70000"));
+}
+
 /* As a signal does that ends the process. */
 static void stop(void) { _exit(exists("stopped") ? 1 : 0); }
 
@@ -273,6 +291,7 @@ int main(void) {
     RUN(a_fifo_is_written_as_it_is);
     RUN(a_killed_writer_leaves_its_temporary_file);
     RUN(a_reader_sees_whole_files);
+    RUN(a_side_keeps_the_lines_that_found_room);
     RUN(a_signal_before_the_rename_stops_it);
     RUN(sides_are_published_and_refuse_folders);
     scratch_leave(scratch);
