@@ -103,6 +103,7 @@ int main(int argc, char **argv) {
     stage_must(&st, sink != NULL, &e);
     st.batch = flush;
     st.abandon = abandon;
+    st.dest = st.operands.items[0];
     stage_open(&st, st.o.input);
 
     struct event ev;

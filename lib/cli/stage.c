@@ -53,15 +53,22 @@ static void check_output(struct stage *st) {
     stage_fail(st, &e);
 }
 
-/* A side output takes the place of what has its name: of a source, or of what goes to standard output. */
-static void check_side(struct stage *st, const char *dest, const char *option) {
+/* A side output takes the place of what has its name. What else that is, or NULL. */
+static const char *also_is(const struct stage *st, const char *dest) {
     struct stat side, out;
+    bool there = stat(dest, &side) == 0;
+    if (strncmp(dest, "/dev/", 5) == 0 || (there && !S_ISREG(side.st_mode))) return NULL;
+    if (st->dest && dest_is_same(dest, st->dest)) return "DEST";
+    if (!there) return NULL;
+    if (fstat(STDOUT_FILENO, &out) == 0 && is_same_file(&side, &out)) return "the standard output";
+    return source_that_is(st, &side) ? "read" : NULL;
+}
+
+static void check_side(struct stage *st, const char *dest, const char *option) {
     struct err e;
-    if (!dest || stat(dest, &side) != 0 || strncmp(dest, "/dev/", 5) == 0) return;
-    bool both = fstat(STDOUT_FILENO, &out) == 0 && is_same_file(&side, &out);
-    if (!both && !source_that_is(st, &side)) return;
-    err_set(&e, EXIT_USAGE, "%s: %s: is also %s; name another file", option, dest,
-        both ? "the standard output" : "read");
+    const char *also = dest ? also_is(st, dest) : NULL;
+    if (!also) return;
+    err_set(&e, EXIT_USAGE, "%s: %s: is also %s; name another file", option, dest, also);
     stage_fail(st, &e);
 }
 
@@ -109,7 +116,7 @@ void stage_open(struct stage *st, struct texts sources) {
     if (st->writes_out) stage_must(st, out_open(&st->out, &e), &e);
     find_sources(st, sources);
     st->reject = open_side(st, st->o.reject, "--reject");
-    bool shared = st->late_dest && st->o.reject && strcmp(st->late_dest, st->o.reject) == 0;
+    bool shared = st->late_dest && st->o.reject && dest_is_same(st->late_dest, st->o.reject);
     st->late = shared ? st->reject : open_side(st, st->late_dest, "--late");
     open_inputs(st);
 }

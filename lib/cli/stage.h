@@ -75,6 +75,7 @@ struct stage {
     struct side *reject;
     struct side *late;
     const char *late_dest; /* the tool sets it before stage_open(); NULL: none */
+    const char *dest;      /* so too, where it writes to a sink */
     int64_t reject_limit;  /* INT64_MAX: none */
     double reject_share;   /* of all events, judged at the end */
     struct books books;

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "sink/sink.h"
 
 /* A writer that finishes between our open and our lock renames or removes the file that we hold: then
  * there is a new one to be made under the name. */
@@ -71,6 +72,10 @@ static bool open_temp(struct replace *r) {
     buf_printf(&temp, ".%s.tmp%c", r->name, 0);
     r->temp = temp.p;
     struct stat old;
+    if (fstatat(r->folder, r->temp, &old, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(old.st_mode)) {
+        errno = EEXIST;
+        return false;
+    }
     r->keeps_mode = fstatat(r->folder, r->name, &old, 0) == 0;
     if (r->keeps_mode) r->mode = old.st_mode & 07777;
     /* Never readable by more than the old file is, and writable for the run that takes it over. */
@@ -82,6 +87,21 @@ static bool open_temp(struct replace *r) {
     return ftruncate(fd, 0) == 0 && (!r->keeps_mode || fchmod(fd, mode) == 0);
 }
 
+bool dest_is_same(const char *a, const char *b) {
+    struct replace x = {.fd = -1, .folder = -1}, y = x;
+    struct stat of_x, of_y;
+    char *real_a = resolve(a), *real_b = resolve(b);
+    bool same = real_a && real_b && open_folder(&x, real_a) && open_folder(&y, real_b) &&
+                strcmp(x.name, y.name) == 0 && fstat(x.folder, &of_x) == 0 &&
+                fstat(y.folder, &of_y) == 0 && of_x.st_dev == of_y.st_dev &&
+                of_x.st_ino == of_y.st_ino;
+    free(real_a);
+    free(real_b);
+    replace_close(&x);
+    replace_close(&y);
+    return same;
+}
+
 bool replace_open(struct replace *r, const char *path, struct err *e) {
     *r = (struct replace){.fd = -1, .folder = -1};
     char *real = resolve(path);
@@ -89,9 +109,12 @@ bool replace_open(struct replace *r, const char *path, struct err *e) {
     int why = errno;
     free(real);
     if (ok) return true;
+    if (why == EWOULDBLOCK) err_set(e, EXIT_NO_OUTPUT, "%s: another writer has it", path);
+    else if (why == EEXIST)
+        err_set(e, EXIT_NO_OUTPUT, "%s: %s beside it is no file: remove it", path, r->temp);
+    else err_errno(e, EXIT_NO_OUTPUT, why, "%s: cannot create", path);
     replace_close(r);
-    if (why == EWOULDBLOCK) return err_set(e, EXIT_NO_OUTPUT, "%s: another writer has it", path);
-    return err_errno(e, EXIT_NO_OUTPUT, why, "%s: cannot create", path);
+    return false;
 }
 
 bool replace_publish(struct replace *r, struct err *e) {

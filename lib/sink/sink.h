@@ -57,6 +57,9 @@ struct sink {
  * Nothing is created then. */
 struct sink *sink_open(const char *dest, const struct sink_options *o, struct err *e);
 
+/* Do two names stand for one file, also where it is not there yet? */
+bool dest_is_same(const char *a, const char *b);
+
 /* A side output (--late, --reject): NDJSON lines into a file that is replaced by each run, exists even
  * when empty, is gzip when its name ends in .gz, and is published also when the run fails (it is the
  * evidence): where the disk is full, up to the last line that found room. EXIT_USAGE for "-" and for a folder. */
