@@ -87,8 +87,7 @@ static bool look_at(struct file *f, struct err *e) {
 static int open_to_read(const char *path) {
     int fd;
     if (io_hooks.before_read) io_hooks.before_read(!source_is_regular(path));
-    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR)
-        io_check();
+    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR) io_check();
     return fd;
 }
 

@@ -15,6 +15,7 @@ struct gunzip {
     enum { MEMBER, BETWEEN, PADDING } state;
     bool more; /* the room was full: zlib may hold output that needs no further input */
     bool eof;
+    const char *damage; /* what was found behind the good data, which is handed out first */
     unsigned char in[GZIP_IN];
 };
 
@@ -68,27 +69,29 @@ static bool step_between(struct gunzip *g, struct err *e) {
     return inflateReset(&g->z) == Z_OK || err_set(e, EXIT_BUG, "inflateReset failed");
 }
 
-static bool step_member(struct gunzip *g, struct err *e) {
+static void step_member(struct gunzip *g) {
     int result = inflate(&g->z, Z_NO_FLUSH);
     if (result == Z_STREAM_END) g->state = BETWEEN;
-    if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR) return true;
-    return err_set(
-        e, EXIT_IO, "the gzip data is damaged: %s", g->z.msg ? g->z.msg : zError(result));
+    if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR) return;
+    g->damage = g->z.msg ? g->z.msg : zError(result);
+    if (strstr(g->damage, "data check")) g->damage = "its checksum does not match";
+    if (strstr(g->damage, "length check")) g->damage = "its length does not match";
 }
 
 bool gunzip_read(struct gunzip *g, void *to, size_t room, size_t *got, struct err *e) {
     unsigned want = room < UINT_MAX ? (unsigned)room : UINT_MAX;
     g->z.next_out = to;
     g->z.avail_out = want;
-    while (g->z.avail_out == want) {
+    while (g->z.avail_out == want && !g->damage) {
         if (!g->z.avail_in && !g->more && !g->eof && !fill(g, e)) return false;
         if (!g->z.avail_in && !g->more) break;
         g->more = false;
-        bool good = g->state == MEMBER ? step_member(g, e) : step_between(g, e);
-        if (!good && g->z.avail_out == want) return false;
+        if (g->state == MEMBER) step_member(g);
+        else if (!step_between(g, e)) return false;
     }
     g->more = g->z.avail_out == 0;
     *got = want - g->z.avail_out;
     if (*got || g->state != MEMBER) return true;
+    if (g->damage) return err_set(e, EXIT_IO, "the gzip data is damaged: %s", g->damage);
     return err_set(e, EXIT_IO, "the gzip data ends early: it was cut off");
 }

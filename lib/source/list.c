@@ -101,8 +101,7 @@ static bool is_meant(const char *pattern, const char *path) {
 static bool add_glob(struct source_list *l, const char *pattern, struct err *e) {
     glob_t g = {0};
     int result = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &g);
-    if (result && result != GLOB_NOMATCH)
-        return err_errno(e, EXIT_NO_INPUT, errno, "%s", pattern);
+    if (result && result != GLOB_NOMATCH) return err_errno(e, EXIT_NO_INPUT, errno, "%s", pattern);
     if (!result) qsort(g.gl_pathv, g.gl_pathc, sizeof *g.gl_pathv, by_name);
     bool good = true, any = false;
     for (size_t i = 0; i < g.gl_pathc && good; i++) {
@@ -115,6 +114,12 @@ static bool add_glob(struct source_list *l, const char *pattern, struct err *e) 
     return err_set(e, EXIT_NO_INPUT, "no file matches %s", QUOTED(slice_of(pattern)));
 }
 
+/* kafka://..., s3://...: a name is possible, and not meant. */
+static bool has_scheme(const char *source) {
+    size_t letters = strspn(source, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
+    return letters && strncmp(source + letters, "://", 3) == 0;
+}
+
 static bool add_source(struct source_list *l, const char *source, struct err *e) {
     struct stat st;
     if (strcmp(source, "-") == 0) {
@@ -123,6 +128,10 @@ static bool add_source(struct source_list *l, const char *source, struct err *e)
     }
     if (stat(source, &st) == 0) return add_path(l, source, &st, e);
     int why = errno;
+    if (!*source) return err_set(e, EXIT_USAGE, "a source has no name; - is standard input");
+    if (why == ENOENT && has_scheme(source))
+        return err_set(
+            e, EXIT_USAGE, "%s: this version reads files, folders and standard input only", source);
     if (why == ENOENT && strpbrk(source, "*?[")) return add_glob(l, source, e);
     return err_errno(e, EXIT_NO_INPUT, why, "%s", source);
 }

@@ -11,6 +11,7 @@ void csv_columns_add(struct csv_columns *c, struct slice name) {
 }
 
 void csv_columns_split(struct csv_columns *c, const char *header) {
+    c->of_option = true;
     for (const char *p = header;; p++) {
         size_t n = strcspn(p, ",");
         csv_columns_add(c, (struct slice){p, n});
@@ -80,6 +81,11 @@ static int by_name(const void *a, const void *b) {
     return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
 }
 
+/* --header alone would make an event of the header row. */
+static const char *advice(const struct csv_columns *c) {
+    return c->of_option ? "" : ": cut this row off (tail -n +2) and name them by --header";
+}
+
 /* Sorted, as a header of 16 MiB is possible. */
 static bool names_differ(const struct csv_columns *c, struct err *e) {
     struct slice *names = mem_grow(NULL, c->n, sizeof *names);
@@ -88,15 +94,17 @@ static bool names_differ(const struct csv_columns *c, struct err *e) {
     bool good = true;
     for (size_t i = 1; i < c->n && good; i++)
         if (slice_eq(names[i - 1], names[i]))
-            good = err_set(e, EXIT_BAD_DATA, "two columns are named %s: name them by --header",
-                QUOTED(names[i]));
+            good = err_set(
+                e, EXIT_BAD_DATA, "two columns are named %s%s", QUOTED(names[i]), advice(c));
     free(names);
     return good;
 }
 
-static bool name_is_usable(struct slice name, size_t number, struct err *e) {
+static bool name_is_usable(const struct csv_columns *c, size_t i, struct err *e) {
+    struct slice name = c->all[i].name;
+    size_t number = i + 1;
     if (name.n == 0)
-        return err_set(e, EXIT_BAD_DATA, "column %zu has no name: name them by --header", number);
+        return err_set(e, EXIT_BAD_DATA, "column %zu has no name%s", number, advice(c));
     if (!utf8_valid(name, NULL))
         return err_set(
             e, EXIT_BAD_DATA, "column %zu: its name is not UTF-8: %s", number, QUOTED(name));
@@ -108,7 +116,7 @@ static bool name_is_usable(struct slice name, size_t number, struct err *e) {
 
 bool csv_columns_ready(struct csv_columns *c, const char *types, struct err *e) {
     for (size_t i = 0; i < c->n; i++)
-        if (!name_is_usable(c->all[i].name, i + 1, e)) return false;
+        if (!name_is_usable(c, i, e)) return false;
     if (!names_differ(c, e) || (types && !set_types(c, types, e))) return false;
     for (size_t i = 0; i < c->n; i++) {
         struct buf prefix = {0};

@@ -17,6 +17,7 @@ struct csv_column {
 struct csv_columns {
     struct csv_column *all;
     size_t n;
+    bool of_option; /* the names are those of --header */
 };
 
 void csv_columns_add(struct csv_columns *c, struct slice name);

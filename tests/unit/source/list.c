@@ -57,6 +57,12 @@ static void folders_are_read_by_name(void) {
 static void names_what_cannot_be_read(void) {
     EXPANDS("b", "no", NULL, "66: no: No such file or directory");
     EXPANDS("no", "b", "no2", "66: no: No such file or directory (and 1 more that cannot be read)");
+    EXPANDS("", NULL, NULL, "64: a source has no name; - is standard input");
+    EXPANDS("kafka://b/t", NULL, NULL,
+        "64: kafka://b/t: this version reads files, folders and standard input only");
+    EXPANDS("s3://b/*.gz", NULL, NULL,
+        "64: s3://b/*.gz: this version reads files, folders and standard input only");
+    EXPANDS("://", NULL, NULL, "66: ://: No such file or directory");
     EXPANDS("q*", NULL, NULL, "66: no file matches \"q*\"");
     EXPANDS("empty", NULL, NULL,
         "66: empty: no file in this folder (names with . or _ in front do not count)");

@@ -119,8 +119,12 @@ static void refuses_damaged_gzips(void) {
     }
     gz.p[gz.n - 8] ^= 1;
     write_file("wrong.gz", buf_slice(&gz));
-    check_fails("wrong.gz", EXIT_IO, "the gzip data is damaged: incorrect data check");
+    check_fails("wrong.gz", EXIT_IO, "the gzip data is damaged: its checksum does not match");
     gz.p[gz.n - 8] ^= 1;
+    gz.p[gz.n - 1] ^= 1;
+    write_file("wrong.gz", buf_slice(&gz));
+    check_fails("wrong.gz", EXIT_IO, "the gzip data is damaged: its length does not match");
+    gz.p[gz.n - 1] ^= 1;
     buf_adds(&gz, "tail");
     write_file("tail.gz", buf_slice(&gz));
     check_fails("tail.gz", EXIT_IO, "garbage behind the gzip data");

@@ -127,9 +127,10 @@ static void wants_a_usable_header(void) {
     READS("", "");
     READS("\n\n", "blank 2\n");
     READS("a,b", "");
-    READS("a,,b\n1,2,3\n", "failed 1 column 2 has no name: name them by --header\n");
-    READS("\na,b,a\n1,2,3\n",
-        "failed 2 two columns are named \"a\": name them by --header\nblank 1\n");
+    READS("a,,b\n1,2,3\n",
+        "failed 1 column 2 has no name: cut this row off (tail -n +2) and name them by --header\n");
+    READS("\na,b,a\n1,2,3\n", "failed 2 two columns are named \"a\": cut this row off (tail -n +2) "
+                              "and name them by --header\nblank 1\n");
     READS("a,@ev\n1,2\n", "failed 1 column 2: the name \"@ev\" is reserved for control lines\n");
     READS("a\"b,\"c\"d\n", "failed 1 something behind a closing quote\n");
     READS("a,b\r1,2\r", "failed 1 the lines end in a lone CR: convert them with tr '\\r' '\\n'\n");
@@ -148,7 +149,7 @@ static void checks_options(void) {
         &(struct decode_options){.header = "a,b", .types = "a:num,b:text"}, &e));
     CHECK(!decode_options_check(&(struct decode_options){.header = "a,,b"}, &e) &&
           e.code == EXIT_USAGE);
-    CHECK_STR(e.text, "--header: column 2 has no name: name them by --header");
+    CHECK_STR(e.text, "--header: column 2 has no name");
     CHECK(!decode_options_check(&(struct decode_options){.types = "a:num,b:date"}, &e));
     CHECK_STR(e.text, "--types: \"b:date\" is not COLUMN:text, COLUMN:num or COLUMN:bool");
     CHECK(!decode_options_check(&(struct decode_options){.types = "num"}, &e));
