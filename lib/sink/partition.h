@@ -1,7 +1,8 @@
 /* Which folder an event belongs to: 'city={city_id}/dt=%Y-%m-%d'.
  *
  * {path} is a field's value: text as it is, numbers in canonical form, true and false; null, missing and
- * "" are __HIVE_DEFAULT_PARTITION__, as in Hive and Spark; an object or array is bad data.
+ * "" are __HIVE_DEFAULT_PARTITION__, as in Hive and Spark (escaped as below where it would begin a name);
+ * an object or array is bad data.
  * %Y %m %d %H %M %S %j %G %V %u %y are of the partition time in its zone, %% is %.
  *
  * Of a value, bytes other than A-Z a-z 0-9 _ . - are percent-escaped, and so are '.' and '_' where they

@@ -35,7 +35,8 @@ bool columns_find(struct columns *c, struct slice object, bool grow, struct err 
         size_t i = column_of(c, name, likely);
         if (i == c->n && !grow)
             return err_set(e, EXIT_BAD_DATA,
-                "field %s has no column: those of the first row are written", QUOTED(name));
+                "field %s has no column: those of the first row%s are written", QUOTED(name),
+                c->of_rows ? "s" : "");
         if (i == c->n) add_column(c, name);
         c->cells[i] = value;
     }

@@ -150,6 +150,7 @@ static void table_free(struct encoder *encoder) {
 
 struct encoder *table_encoder(void) {
     struct table *t = mem_zero(1, sizeof *t);
+    t->columns.of_rows = true;
     t->base = (struct encoder){.put = table_put, .finish = table_finish, .free = table_free};
     return &t->base;
 }

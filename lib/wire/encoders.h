@@ -9,6 +9,7 @@ struct columns {
     struct slice *names;      /* owned, unescaped */
     struct json_field *cells; /* JSON_MISSING where the row has none */
     size_t n;
+    bool of_rows; /* for messages: several rows brought them */
     struct buf scratch;
 };
 
