@@ -44,7 +44,8 @@ struct sink {
     /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO);
      * else nothing. */
     bool (*flush)(struct sink *s, struct err *e);
-    /* All is well: publish. A signal is looked at (base/io.h) until the first file gets its name. The sink is to be closed after it, whether it worked or not. */
+    /* All is well: publish. A signal is looked at (base/io.h) until the first file gets its name.
+     * The sink is to be closed after it, whether it worked or not. */
     bool (*commit)(struct sink *s, struct err *e);
     /* Frees everything; without a commit before it removes what was not published. */
     void (*close)(struct sink *s);
@@ -62,7 +63,8 @@ bool dest_is_same(const char *a, const char *b);
 
 /* A side output (--late, --reject): NDJSON lines into a file that is replaced by each run, exists even
  * when empty, is gzip when its name ends in .gz, and is published also when the run fails (it is the
- * evidence): where the disk is full, up to the last line that found room. EXIT_USAGE for "-" and for a folder. */
+ * evidence): where the disk is full, up to the last line that found room (a gzip is cut off there).
+ * EXIT_USAGE for "-" and for a folder. */
 struct side;
 struct side *side_open(const char *dest, struct err *e);
 bool side_write(struct side *s, struct slice lines, struct err *e);

@@ -21,7 +21,8 @@ struct source_list {
 /* Expands globs and folders (all regular files in it and below it, by name in byte order; names
  * with '.' or '_' in front are skipped, and no wildcard matches one), and checks that each can be
  * read, before anything is. EXIT_NO_INPUT naming the one that cannot (all that are missing are
- * tried; the first is named), a glob without a match too; EXIT_USAGE for "" and for scheme://. A source given twice is read twice. */
+ * tried; the first is named), a glob without a match too; EXIT_USAGE for
+ * "" and for scheme://. A source given twice is read twice. */
 bool source_expand(const char *const *sources, size_t n, struct source_list *out, struct err *e);
 void source_list_free(struct source_list *l);
 /* Can it be opened a second time and read again from the start? */
