@@ -125,7 +125,10 @@ static void print_time(struct buf *out, const struct seen *s, uint64_t filtered)
     add_distance(out, disorder_quantile(d, 0.99));
     buf_adds(out, ", greatest ");
     add_distance(out, d->greatest);
-    buf_printf(out, "); --time %s --lateness ", s->path);
+    /* Rows of evwindow have their time without the option. */
+    bool of_row = strcmp(s->path, "window_end") == 0;
+    buf_printf(out, "); %s%s%s--lateness ", of_row ? "" : "--time ", of_row ? "" : s->path,
+        of_row ? "" : " ");
     add_distance(out, d->greatest);
     buf_printf(out, " loses none%s\n", filtered ? " of these; filter them by evcat first" : "");
 }

@@ -9,8 +9,9 @@ static void explain_time(const struct stage *st) {
         printf("time: not needed\n");
         return;
     }
-    printf("time: %s, %s, without an offset %s\n",
+    printf("time: %s%s, %s, without an offset %s\n",
         st->o.time ? st->o.time : "window_end - 1 us (no --time)",
+        st->time_by_environment ? " (EV_TIME), else window_end - 1 us" : "",
         st->o.time_format ? st->o.time_format : "RFC 3339 and its relatives",
         st->o.tz ? st->o.tz : "UTC");
     struct buf lateness = {0};
