@@ -374,15 +374,17 @@ static const char *scan_line(
             value = shape;
         } else {
             content = q;
-            behind = quick_number(q);
-            if (UNLIKELY(!behind)) {
+            if ((behind = quick_number(q)) != NULL) {
+                if (shape->want >= 0) out[shape->want] = field_of(q, behind, JSON_NUMBER);
+            } else if (memcmp(q, "null", 4) == 0) {
+                behind = q + 4;
+                if (shape->want >= 0) out[shape->want] = field_of(q, behind, JSON_NULL);
+            } else {
                 behind = odd_scalar(q, end, field_for(out, shape, &unwanted));
                 if (!behind) {
                     shape = &nodes[i = shape->other];
                     continue;
                 }
-            } else if (shape->want >= 0) {
-                out[shape->want] = field_of(q, behind, JSON_NUMBER);
             }
             p = q + likely_width(shape, (size_t)(behind - q)) - 1;
             skip = 1;

@@ -25,12 +25,15 @@ static inline uint32_t tops(__m256i x) { return (uint32_t)_mm256_movemask_epi8(x
 
 /* In memory, and kept from the optimizer, which would build each of them anew for each block. */
 struct constants {
-    __m256i quote, backslash, space, zero, nine, low_half, upper_bit, upper_halves;
+    __m256i quote, quote_to_space, backslash, space, above_space, zero, nine;
+    __m256i low_half, upper_bit, upper_halves;
 };
 static const struct constants all_constants = {
     .quote = EACH_BYTE('"'),
+    .quote_to_space = EACH_BYTE('"' ^ ' '),
     .backslash = EACH_BYTE('\\'),
     .space = EACH_BYTE(' '),
+    .above_space = EACH_BYTE(' ' + 1),
     .zero = EACH_BYTE('0'),
     .nine = EACH_BYTE(9),
     .low_half = EACH_BYTE(15),
@@ -43,12 +46,14 @@ static inline const struct constants *constants(void) {
     return c;
 }
 
-/* Control characters and, as they are negative, all bytes over 0x7F are less than a space. */
+/* Control characters and, as they are negative, all bytes over 0x7F are less than a space, and
+ * stay so when 2 is flipped, which makes a quote a space and a space no longer one. */
 static inline size_t block_plain(const char *p) {
     const struct constants *c = constants();
     __m256i x = load(p);
-    __m256i special = _mm256_or_si256(_mm256_cmpgt_epi8(c->space, x),
-        _mm256_or_si256(_mm256_cmpeq_epi8(x, c->quote), _mm256_cmpeq_epi8(x, c->backslash)));
+    __m256i unquoted = _mm256_xor_si256(x, c->quote_to_space);
+    __m256i special = _mm256_or_si256(
+        _mm256_cmpgt_epi8(c->above_space, unquoted), _mm256_cmpeq_epi8(x, c->backslash));
     return _tzcnt_u32(tops(special));
 }
 
