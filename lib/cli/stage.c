@@ -84,11 +84,15 @@ static void find_sources(struct stage *st, struct texts sources) {
     check_side(st, st->late_dest, "--late");
 }
 
+static bool looks_at_events(const struct stage *st) {
+    return st->unwraps || st->n_required || st->needs_time || st->n_unseen;
+}
+
 static void open_inputs(struct stage *st) {
     struct err e;
     struct inputs_options o = {.format = input_format(st),
         .scanner = st->scanner,
-        .accept = accept_event,
+        .accept = looks_at_events(st) ? accept_event : NULL,
         .ctx = st,
         .disorder = &st->books.disorder,
         .has_lateness = st->o.has_lateness && st->needs_time,

@@ -190,7 +190,8 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
         if (d == DECODED_ABORT && strcmp(in->current->path, "-") != 0)
             err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         if (d != DECODED_EVENT) return d;
-        if (!in->o.accept(in->o.ctx, ev, false, e)) return DECODED_BAD;
+        ev->time = TIME_NONE;
+        if (in->o.accept && !in->o.accept(in->o.ctx, ev, false, e)) return DECODED_BAD;
         ev->watermark = in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
         in->at_hand = ev->time;
         return DECODED_EVENT;

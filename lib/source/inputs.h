@@ -20,7 +20,7 @@ struct inputs_options {
     int64_t lateness; /* µs */
     /* Looks at each event that was decoded: sets ev->time (TIME_NONE: it needs none), or returns false where the event
      * is bad. Called for the first event of a file twice: once to learn where the file begins (`peek`: would it be
-     * rejected later, it is bad now), once when it is read. */
+     * rejected later, it is bad now), once when it is read. NULL, where there is no lateness: all are good. */
     bool (*accept)(void *ctx, struct event *ev, bool peek, struct err *e);
     void *ctx;
     struct disorder *disorder; /* of the times of good events; borrowed, may be NULL */
