@@ -39,8 +39,11 @@ static void flush(struct stage *st) {
     stage_must(st, sink->flush(sink, &e), &e);
 }
 
+/* What came before a failure is still written where somebody reads it as it comes. */
 static void abandon(struct stage *st) {
+    struct err ignored;
     (void)st;
+    (void)sink->flush(sink, &ignored);
     sink->close(sink);
 }
 

@@ -230,8 +230,9 @@ void stage_start(struct stage *st, const struct tool *tool, int argc, char **arg
         err_set(&e, EXIT_USAGE, "--max-depth: must lie between 1 and 1000000");
         stage_fail(st, &e);
     }
-    if (st->o.max_line < 1) {
-        err_set(&e, EXIT_USAGE, "--max-line: must be at least 1 byte");
+    /* An abort line, with its message escaped, must fit. */
+    if (st->o.max_line < 8 << 10) {
+        err_set(&e, EXIT_USAGE, "--max-line: must be at least 8K");
         stage_fail(st, &e);
     }
     if (st->unwraps) make_room_for_envelopes(st);

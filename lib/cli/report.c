@@ -104,8 +104,8 @@ static void give_up(struct stage *st) {
 _Noreturn void stage_fail(struct stage *st, const struct err *e) {
     io_hooks = (struct io_hooks){0};
     say_message(st, e->text);
-    write_abort(st, e);
     give_up(st);
+    write_abort(st, e);
     exit(e->code);
 }
 
@@ -122,8 +122,11 @@ static void out_of_memory(size_t wanted) {
 
 static void stop(struct stage *st) {
     struct err e;
-    err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by SIG%s, %s",
-        sigabbrev_np(stop_signal),
+    const char *name = sigabbrev_np(stop_signal);
+    char number[16];
+    snprintf(number, sizeof number, "nal %d", (int)stop_signal);
+    err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by %s%s, %s", name ? "SIG" : "sig",
+        name ? name : number,
         st->writes_out || st->sink_writes_out ? "the output is incomplete"
                                               : "nothing was published");
     stage_fail(st, &e);
@@ -184,8 +187,8 @@ static void on_crash(int number) {
 }
 
 /* All that would end a process: to die of one in silence would look like the end of the input. */
-static const int ending[] = {
-    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, 0};
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGUSR2, SIGVTALRM, SIGPROF,
+    SIGIO, SIGPWR, SIGSTKFLT, 0};
 static const int crashing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, 0};
 
 static void catch_each(const int *numbers, void (*handler)(int)) {
@@ -289,6 +292,7 @@ void report_start(struct stage *st) {
     io_hooks = (struct io_hooks){.interrupted = report_check, .before_read = before_read};
     if (catch (SIGPIPE, SIG_IGN)) io_hooks.reader_left = reader_left;
     catch_each(ending, on_stop);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) (void)catch (number, on_stop);
     prepare_last_word(st);
     catch_each(crashing, on_crash);
     catch (SIGUSR1, on_usr1);

@@ -157,6 +157,7 @@ static bool cut_line(struct cut *c, struct slice text) {
     const char *p = text.p, *end = p + text.n;
     while (is_space(*p)) p++;
     if (*p != '{') return false;
+    if (end[-1] == '\r') end--; /* of the line's end */
     begin_step(c, text.p);
     for (p = text.p; p < end && !c->full;) p = cut_token(c, p, end);
     add_end(c, end);

@@ -207,8 +207,26 @@ static bool rename_file(struct folder *f, struct part_file *p, struct err *e) {
     return ok;
 }
 
+/* What would fail the rename must show before the first one. */
+static bool can_take(struct folder *f, struct part_file *p, struct err *e) {
+    struct stat tmp, folder, there;
+    struct buf to = {0};
+    const char *path = *p->path ? p->path : ".";
+    if (faccessat(f->dir, path, W_OK | X_OK, AT_EACCESS) != 0 || fstat(f->tmp, &tmp) != 0 ||
+        fstatat(f->dir, path, &folder, 0) != 0)
+        return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot write into %s", path);
+    if (folder.st_dev != tmp.st_dev)
+        return err_set(e, EXIT_NO_OUTPUT, "%s is on another file system", path);
+    buf_printf(&to, "%s/", path);
+    write_name(f, p->seq, &to);
+    bool in_the_way = fstatat(f->dir, to.p, &there, 0) == 0 && S_ISDIR(there.st_mode);
+    if (in_the_way) err_set(e, EXIT_NO_OUTPUT, "%s is a folder: remove it", to.p);
+    buf_free(&to);
+    return !in_the_way;
+}
+
 static bool make_folder(struct folder *f, struct part_file *p, struct err *e) {
-    return make_path(f->dir, p->path, e);
+    return make_path(f->dir, p->path, e) && can_take(f, p, e);
 }
 
 static bool sync_names(struct folder *f, struct part_file *p, struct err *e) {
@@ -268,9 +286,10 @@ static bool sweep_below(
 static bool sweep_entry(
     struct folder *f, int fd, const char *name, const char *path, struct err *e) {
     size_t seq;
-    if (is_own_name(f, name, &seq))
+    if (is_own_name(f, name, &seq) && !is_folder(fd, name)) /* which may be a partition's */
         return was_written(f, path, name, seq) || unlinkat(fd, name, 0) == 0 || errno == ENOENT ||
-               err_errno(e, EXIT_IO, errno, "cannot remove %s/%s of an earlier run", path, name);
+               err_errno(e, EXIT_IO, errno, "cannot remove %s%s%s of an earlier run", path,
+                   *path ? "/" : "", name);
     struct buf below = {0};
     buf_printf(&below, "%s%s%s%c", path, *path ? "/" : "", name, 0);
     bool ok = sweep_below(f, fd, name, below.p, e);

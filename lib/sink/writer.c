@@ -3,9 +3,10 @@
 #include "base/io.h"
 
 static bool write_bytes(struct writer *w, struct buf *from, struct err *e) {
-    if (!io_write(w->fd, from->p, from->n, e)) return false;
-    w->bytes += from->n;
-    from->n = 0;
+    size_t n = from->n;
+    from->n = 0; /* what failed is not written twice */
+    if (!io_write(w->fd, from->p, n, e)) return false;
+    w->bytes += n;
     /* A long line must not stay with each of many writers. */
     if (from->cap > 4 * WRITER_BLOCK) buf_free(from);
     return true;
