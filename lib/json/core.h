@@ -390,6 +390,7 @@ static const char *scan_line(
             skip = 1;
             value = shape;
         }
+        /* Mostly what was learned next, and then the processor need not wait for it either. */
         if (LIKELY(shape->next == i + 1)) {
             i++, shape++;
             __asm__("" : "+r"(shape), "+r"(i));
