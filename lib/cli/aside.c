@@ -28,6 +28,7 @@ static void reject(struct stage *st, const struct event *ev, struct envelope v, 
     inputs_forget(st->inputs);
     if (!st->reject) {
         err_at(e, "%s:%" PRIu64, ev->source, ev->line);
+        if (st->batch) st->batch(st);
         stage_fail(st, e);
     }
     v.kind = "reject";

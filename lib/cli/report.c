@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -120,6 +121,15 @@ static void out_of_memory(size_t wanted) {
 
 /* ---- signals ---- */
 
+/* Has somebody read what was written so far? */
+static bool writes_stream(const struct stage *st) {
+    struct stat at;
+    if (st->writes_out || st->sink_writes_out) return true;
+    if (!st->dest) return false;
+    return strcmp(st->dest, "-") == 0 ||
+           (stat(st->dest, &at) == 0 && !S_ISREG(at.st_mode) && !S_ISDIR(at.st_mode));
+}
+
 static void stop(struct stage *st) {
     struct err e;
     const char *name = sigabbrev_np(stop_signal);
@@ -127,8 +137,7 @@ static void stop(struct stage *st) {
     snprintf(number, sizeof number, "nal %d", (int)stop_signal);
     err_set(&e, (enum exit_code)(128 + stop_signal), "stopped by %s%s, %s", name ? "SIG" : "sig",
         name ? name : number,
-        st->writes_out || st->sink_writes_out ? "the output is incomplete"
-                                              : "nothing was published");
+        writes_stream(st) ? "the output is incomplete" : "nothing was published");
     stage_fail(st, &e);
 }
 

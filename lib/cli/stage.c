@@ -152,6 +152,7 @@ bool stage_next(struct stage *st, struct event *ev) {
             st->books.in++;
             aside_reject_decoded(st, ev, &e);
         } else {
+            if (st->batch) st->batch(st);
             stage_fail(st, &e);
         }
     }

@@ -82,7 +82,8 @@ struct stage {
     struct buf scratch; /* unescaped text of the event at hand */
     struct buf unwrapped;
 
-    void (*batch)(struct stage *st); /* before a read that may wait: what others wait for */
+    void (*batch)(struct stage
+            *st); /* before a read that may wait and before a failure: what others wait for */
     /* Would the tool take the event, or find it bad input? NULL: it takes all. Leaves no trace. */
     bool (*takes)(struct stage *st, const struct event *ev, struct err *e);
     void (*abandon)(struct stage *st); /* the tool's clean-up before a failing exit, or NULL */

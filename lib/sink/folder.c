@@ -44,6 +44,7 @@ struct folder {
     uint64_t seed;
     struct buf path; /* of the event at hand */
     size_t pending;  /* bytes in all out */
+    bool rehearsal;  /* a sweep only sees whether it could remove */
 };
 
 static const char *const extensions[] = {
@@ -161,6 +162,11 @@ static bool is_folder(int at, const char *path) {
     return fstatat(at, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool is_real_folder(int at, const char *name) {
+    struct stat st;
+    return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* mkdir -p, durably. */
 static bool make_path(int at, const char *path, struct err *e) {
     char *copy = mem_str(slice_of(path)), *parent = mem_str(slice_of(""));
@@ -207,44 +213,46 @@ static bool rename_file(struct folder *f, struct part_file *p, struct err *e) {
     return ok;
 }
 
+/* May this name be given to another file, or be removed? Else errno says why not. */
+static bool may_replace(int folder, const char *name) {
+    struct stat at, there;
+    if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) != 0 || fstat(folder, &at) != 0)
+        return false;
+    bool sticky = at.st_mode & S_ISVTX && geteuid() != 0 && at.st_uid != geteuid();
+    if (!sticky || fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) return true;
+    errno = EPERM;
+    return there.st_uid == geteuid();
+}
+
+static bool can_take(struct folder *f, int folder, const char *name, struct err *e) {
+    struct stat tmp, at, there;
+    if (!may_replace(folder, name) || fstat(f->tmp, &tmp) != 0 || fstat(folder, &at) != 0)
+        return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot write");
+    if (at.st_dev != tmp.st_dev) return err_set(e, EXIT_NO_OUTPUT, "is on another file system");
+    if (fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(there.st_mode))
+        return true;
+    return err_set(e, EXIT_NO_OUTPUT, "is a folder: remove it");
+}
+
 /* What would fail the rename must show before the first one. */
-static bool can_take(struct folder *f, struct part_file *p, struct err *e) {
-    struct stat tmp, folder, there;
-    struct buf to = {0};
-    const char *path = *p->path ? p->path : ".";
-    if (faccessat(f->dir, path, W_OK | X_OK, AT_EACCESS) != 0 || fstat(f->tmp, &tmp) != 0 ||
-        fstatat(f->dir, path, &folder, 0) != 0)
-        return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot write into %s", path);
-    if (folder.st_dev != tmp.st_dev)
-        return err_set(e, EXIT_NO_OUTPUT, "%s is on another file system", path);
-    buf_printf(&to, "%s/", path);
-    write_name(f, p->seq, &to);
-    bool in_the_way = fstatat(f->dir, to.p, &there, 0) == 0 && S_ISDIR(there.st_mode);
-    if (in_the_way) err_set(e, EXIT_NO_OUTPUT, "%s is a folder: remove it", to.p);
-    buf_free(&to);
-    return !in_the_way;
+static bool check_place(struct folder *f, struct part_file *p, struct err *e) {
+    struct buf name = {0};
+    write_name(f, p->seq, &name);
+    int folder = openat(f->dir, *p->path ? p->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = folder >= 0 ? can_take(f, folder, name.p, e)
+                          : err_errno(e, EXIT_NO_OUTPUT, errno, "cannot open the folder");
+    if (!ok) err_at(e, "%s%s%s", p->path, *p->path ? "/" : "", name.p);
+    if (folder >= 0) close(folder);
+    buf_free(&name);
+    return ok;
 }
 
 static bool make_folder(struct folder *f, struct part_file *p, struct err *e) {
-    return make_path(f->dir, p->path, e) && can_take(f, p, e);
+    return make_path(f->dir, p->path, e) && check_place(f, p, e);
 }
 
 static bool sync_names(struct folder *f, struct part_file *p, struct err *e) {
     return sync_path(f->dir, p->path, e);
-}
-
-/* Whatever can fail for want of space or by a name in the way comes before the first rename. Each step is
- * done for all files before the next: the first fsync of many then does most of the work of the others. A signal ends
- * it until the first file has its name: what others may see is not left half done. */
-static bool publish(struct folder *f, struct err *e) {
-    bool (*const steps[])(struct folder * f, struct part_file * p, struct err * e) = {
-        finish_file, sync_file, make_folder, rename_file, sync_names};
-    for (size_t step = 0; step < sizeof steps / sizeof *steps; step++)
-        for (size_t i = 0; i < f->n; i++) {
-            if (f->files[0]->in_tmp) io_check();
-            if (!steps[step](f, f->files[i], e)) return false;
-        }
-    return true;
 }
 
 /* ---- what an earlier run of the same ID and RUN left ---- */
@@ -286,10 +294,12 @@ static bool sweep_below(
 static bool sweep_entry(
     struct folder *f, int fd, const char *name, const char *path, struct err *e) {
     size_t seq;
-    if (is_own_name(f, name, &seq) && !is_folder(fd, name)) /* which may be a partition's */
-        return was_written(f, path, name, seq) || unlinkat(fd, name, 0) == 0 || errno == ENOENT ||
-               err_errno(e, EXIT_IO, errno, "cannot remove %s%s%s of an earlier run", path,
-                   *path ? "/" : "", name);
+    if (is_own_name(f, name, &seq) && !is_real_folder(fd, name)) /* which may be a partition's */
+        return was_written(f, path, name, seq) ||
+               (f->rehearsal ? may_replace(fd, name) : unlinkat(fd, name, 0) == 0) ||
+               errno == ENOENT ||
+               err_errno(e, f->rehearsal ? EXIT_NO_OUTPUT : EXIT_IO, errno,
+                   "cannot remove %s%s%s of an earlier run", path, *path ? "/" : "", name);
     struct buf below = {0};
     buf_printf(&below, "%s%s%s%c", path, *path ? "/" : "", name, 0);
     bool ok = sweep_below(f, fd, name, below.p, e);
@@ -313,10 +323,35 @@ static bool sweep_below(
     return ok;
 }
 
+/* ---- publishing ---- */
+
+/* A signal ends it until the first file has its name: what others may see is not left half done. */
+static bool each(struct folder *f,
+    bool (*step)(struct folder *f, struct part_file *p, struct err *e), struct err *e) {
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->files[0]->in_tmp) io_check();
+        if (!step(f, f->files[i], e)) return false;
+    }
+    return true;
+}
+
+static bool sweep(struct folder *f, bool rehearsal, struct err *e) {
+    f->rehearsal = rehearsal;
+    return sweep_below(f, f->dir, ".", "", e);
+}
+
+/* Whatever can fail for want of space, of a permission or by a name in the way comes before the first rename. Each step
+ * is done for all files before the next: the first fsync of many then does most of the work of the others. */
+static bool publish(struct folder *f, struct err *e) {
+    return each(f, finish_file, e) && each(f, sync_file, e) && each(f, make_folder, e) &&
+           sweep(f, true, e) && each(f, rename_file, e) && each(f, sync_names, e) &&
+           sweep(f, false, e);
+}
+
 static bool folder_commit(struct sink *s, struct err *e) {
     struct folder *f = (struct folder *)s;
     s->files = f->n;
-    return (publish(f, e) && sweep_below(f, f->dir, ".", "", e)) || err_at(e, "%s", f->dest);
+    return publish(f, e) || err_at(e, "%s", f->dest);
 }
 
 /* ---- opening and closing ---- */
