@@ -85,7 +85,7 @@ struct shapes {
     unsigned failed; /* windows in a row that did not pay */
 };
 
-/* A string as a block of bytes shows it: without control characters, but for the rest unchecked. */
+/* A string as a block of bytes shows it. */
 struct quoted {
     size_t n;     /* its bytes; BLOCK: look closer */
     bool escaped; /* it has a backslash */

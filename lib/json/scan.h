@@ -69,8 +69,8 @@ bool json_scan(struct json_scanner *s, struct slice text, const char *limit, str
  * and returns the position of its '\n' ('\r' before it is allowed and not part of the line:
  * *text_n is the length without either); else NULL, which says nothing about the line (out may
  * be half set): find its end and call json_scan() on it where it lies, which may remember its
- * shape. end[-1] is '\n', and JSON_SLACK bytes behind `end` are readable, whatever they are. Only
- * objects have templates. */
+ * shape. end[-1] is '\n'; behind `end` are JSON_SLACK zeros, or bytes of any kind and then
+ * JSON_SLACK zeros. Only objects have templates. */
 enum { JSON_SLACK = 64 };
 const char *json_scan_line(
     struct json_scanner *s, const char *p, const char *end, struct json_field *out, size_t *text_n);

@@ -68,19 +68,18 @@ static inline uint32_t bytes_from(__m256i x, unsigned byte) {
 }
 
 /* A quote behind a backslash closes nothing. Of two backslashes in a row the second may be no
- * escape, and a control character may end the line: these are for string_end(). */
+ * escape: that is for string_end(). */
 static inline struct quoted block_string(const char *p) {
     const struct constants *c = constants();
     __m256i x = load(p);
     uint32_t quotes = tops(_mm256_cmpeq_epi8(x, c->quote));
     uint32_t backslashes = tops(_mm256_cmpeq_epi8(x, c->backslash));
     uint32_t n = _tzcnt_u32(quotes & ~(backslashes << 1));
-    uint32_t high = tops(x), controls = tops(_mm256_cmpgt_epi8(c->space, x)) & ~high;
     backslashes = _bzhi_u32(backslashes, n);
     return (struct quoted){
-        .n = _bzhi_u32(controls, n) | (backslashes & backslashes << 1) ? (uint32_t)BLOCK : n,
+        .n = backslashes & backslashes << 1 ? (uint32_t)BLOCK : n,
         .escaped = backslashes != 0,
-        .check = (_bzhi_u32(high, n) | backslashes) != 0,
+        .check = (_bzhi_u32(tops(_mm256_cmpgt_epi8(c->space, x)), n) | backslashes) != 0,
     };
 }
 
@@ -113,7 +112,8 @@ static inline bool block_valid(const char *p, size_t n) {
     __m256i x = load(p);
     uint32_t within = _bzhi_u32(~0U, (uint32_t)n);
     uint32_t escapes = (bytes_equal(x, '\\') & within) << 1;
-    return ((escapes & ~short_escapes(x)) | wrong_utf8(x, within)) == 0;
+    return ((~bytes_from(x, ' ') & within) | (escapes & ~short_escapes(x)) |
+               wrong_utf8(x, within)) == 0;
 }
 
 static inline size_t block_digits(const char *p, size_t *next) {

@@ -229,7 +229,7 @@ static bool try_line(struct json_scanner *s, const char *p, const char *end, con
 
 /* All lines, which leave their shapes, then the same ones with a byte changed. */
 static void try_lines(const char *text, size_t n, const uint8_t how[3]) {
-    char *line = mem_alloc(n + 1 + JSON_SLACK);
+    char *line = mem_zero(n + 1 + JSON_SLACK, 1);
     const char *p = line, *end = p + n + 1;
     memcpy(line, text, n);
     line[n] = '\n';

@@ -111,7 +111,7 @@ struct trio {
  * a shape matched. */
 static bool compare(struct trio *t, const char *line, size_t n, size_t after) {
     size_t total = n + 1 + after;
-    char *p = mem_alloc(total + JSON_SLACK);
+    char *p = mem_zero(total + JSON_SLACK, 1);
     memcpy(p, line, n);
     memset(p + n, '\n', after + 1);
     struct slice text = first_line(p, total);
