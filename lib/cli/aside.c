@@ -20,6 +20,7 @@ static void check_reject_limit(struct stage *st) {
     err_set(&e, EXIT_BAD_DATA,
         "more than %" PRId64 " events are bad input (--max-reject); they are in %s",
         st->reject_limit, st->o.reject);
+    stage_deliver(st);
     stage_fail(st, &e);
 }
 
@@ -28,7 +29,7 @@ static void reject(struct stage *st, const struct event *ev, struct envelope v, 
     inputs_forget(st->inputs);
     if (!st->reject) {
         err_at(e, "%s:%" PRIu64, ev->source, ev->line);
-        if (st->batch) st->batch(st);
+        stage_deliver(st);
         stage_fail(st, e);
     }
     v.kind = "reject";

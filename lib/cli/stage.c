@@ -152,7 +152,7 @@ bool stage_next(struct stage *st, struct event *ev) {
             st->books.in++;
             aside_reject_decoded(st, ev, &e);
         } else {
-            if (st->batch) st->batch(st);
+            stage_deliver(st);
             stage_fail(st, &e);
         }
     }
@@ -169,6 +169,7 @@ void stage_check(struct stage *st) {
         err_set(&e, EXIT_BAD_DATA,
             "%" PRIu64 " of %" PRIu64 " events are bad input (--max-reject %s); they are in %s",
             b->rejected, b->in, st->o.max_reject, st->o.reject);
+        stage_deliver(st);
         stage_fail(st, &e);
     }
     if (!st->o.allow_missing && !st->ended_early && st->looked) fields_check(st);

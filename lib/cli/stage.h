@@ -116,6 +116,11 @@ void stage_open(struct stage *st, struct texts sources);
 
 bool stage_next(struct stage *st, struct event *ev);
 
+/* Before a failure: writes what others wait for, as before a read that may wait. */
+static inline void stage_deliver(struct stage *st) {
+    if (st->batch) st->batch(st);
+}
+
 /* The event is bad for what the tool needs of it: to --reject, or the end. It moves no watermark. */
 void stage_reject(struct stage *st, const struct event *ev, const char *code, const char *field,
     const struct json_field *value, struct err *e);

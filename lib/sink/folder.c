@@ -177,6 +177,8 @@ static bool make_path(int at, const char *path, struct err *e) {
         if (mkdirat(at, copy, 0777) == 0) ok = sync_path(at, parent, e);
         else if (errno != EEXIST || !is_folder(at, copy))
             ok = err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", copy);
+        else if (at != AT_FDCWD && !is_real_folder(at, copy))
+            ok = err_set(e, EXIT_NO_OUTPUT, "%s is a link, where a rerun would not look", copy);
         free(parent);
         parent = mem_str(slice_of(copy));
         copy[i] = path[i];
@@ -211,17 +213,6 @@ static bool rename_file(struct folder *f, struct part_file *p, struct err *e) {
     buf_free(&from);
     buf_free(&to);
     return ok;
-}
-
-/* May this name be given to another file, or be removed? Else errno says why not. */
-static bool may_replace(int folder, const char *name) {
-    struct stat at, there;
-    if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) != 0 || fstat(folder, &at) != 0)
-        return false;
-    bool sticky = at.st_mode & S_ISVTX && geteuid() != 0 && at.st_uid != geteuid();
-    if (!sticky || fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) return true;
-    errno = EPERM;
-    return there.st_uid == geteuid();
 }
 
 static bool can_take(struct folder *f, int folder, const char *name, struct err *e) {
@@ -288,6 +279,12 @@ static DIR *list_folder(int at, const char *name) {
     return d;
 }
 
+/* Like a lost+found, what others have closed holds nothing of ours. */
+static bool is_mine(int at, const char *name) {
+    struct stat st;
+    return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid();
+}
+
 static bool sweep_below(
     struct folder *f, int at, const char *name, const char *path, struct err *e);
 
@@ -314,7 +311,9 @@ static bool sweep_below(
     DIR *d = list_folder(at, name);
     if (!d)
         return errno == ENOTDIR || errno == ELOOP || errno == ENOENT ||
-               err_errno(e, EXIT_IO, errno, "cannot look for an earlier run's files in %s", path);
+               (errno == EACCES && !is_mine(at, name)) ||
+               err_errno(e, f->rehearsal ? EXIT_NO_OUTPUT : EXIT_IO, errno,
+                   "cannot look for an earlier run's files in %s", path);
     bool ok = true, others = *path && is_folder(dirfd(d), "_tmp");
     for (struct dirent *x; ok && !others && (x = readdir(d));)
         if (x->d_name[0] != '.' && x->d_name[0] != '_')

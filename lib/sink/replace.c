@@ -87,6 +87,16 @@ static bool open_temp(struct replace *r) {
     return ftruncate(fd, 0) == 0 && (!r->keeps_mode || fchmod(fd, mode) == 0);
 }
 
+bool may_replace(int folder, const char *name) {
+    struct stat at, there;
+    if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) != 0 || fstat(folder, &at) != 0)
+        return false;
+    bool sticky = at.st_mode & S_ISVTX && geteuid() != 0 && at.st_uid != geteuid();
+    if (!sticky || fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) return true;
+    errno = EPERM;
+    return there.st_uid == geteuid();
+}
+
 bool dest_is_same(const char *a, const char *b) {
     struct replace x = {.fd = -1, .folder = -1}, y = x;
     struct stat of_x, of_y;
@@ -105,7 +115,7 @@ bool dest_is_same(const char *a, const char *b) {
 bool replace_open(struct replace *r, const char *path, struct err *e) {
     *r = (struct replace){.fd = -1, .folder = -1};
     char *real = resolve(path);
-    bool ok = real && open_folder(r, real) && open_temp(r);
+    bool ok = real && open_folder(r, real) && open_temp(r) && may_replace(r->folder, r->name);
     int why = errno;
     free(real);
     if (ok) return true;

@@ -29,5 +29,7 @@ void replace_close(struct replace *r);
 int lock_file(int folder, const char *name, mode_t mode);
 /* Makes the folder's names durable; EXIT_IO. */
 bool sync_folder(int folder, struct err *e);
+/* May this name be given to another file, or be removed? Else errno says why not. */
+bool may_replace(int folder, const char *name);
 
 #endif
