@@ -63,7 +63,7 @@ struct shape {
 /* What is found where a shape's literal should be. */
 enum lead { LEAD_DIFFERS, LEAD_QUOTE, LEAD_OTHER };
 
-enum { MAX_MISJUDGED = 128, MIXED = 8 };
+enum { MAX_MISJUDGED = 250, MIXED = 8 };
 
 /* What else a literal means: a wanted object or array begins or ends in it, or (where the line
  * ends) a field is missing in this shape. */
