@@ -11,7 +11,14 @@
 
 #include "json/inner.h"
 
-enum { REST = 4096, MAX_DOUBLINGS = 6, LEARN_FIRST = 32, LEARN_EVERY = 64, FORGIVE = 4, FORGIVE_ALL = 64 };
+enum {
+    REST = 4096,
+    MAX_DOUBLINGS = 6,
+    LEARN_FIRST = 32,
+    LEARN_EVERY = 64,
+    FORGIVE = 4,
+    FORGIVE_ALL = 64
+};
 
 /* Of one line, and of all. */
 enum { MAX_STEPS = 1024, MAX_MARKS = 64 };
