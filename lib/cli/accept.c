@@ -164,7 +164,6 @@ static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
     return true;
 }
 
-/* A peek leaves no trace: the event will be read, and counted, again. */
 static bool is_good(struct stage *st, struct event *ev, bool peek, struct err *e) {
     ev->time = TIME_NONE;
     if (st->unwraps && !unwrap(st, ev, e)) return false;

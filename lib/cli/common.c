@@ -203,7 +203,7 @@ static void want_time(struct stage *st) {
  * to six. */
 static void make_room_for_envelopes(struct stage *st) {
     enum { MEMBERS = 1 << 20 };
-    const int64_t most = (int64_t)1 << 31;
+    const int64_t most = (int64_t)MAX_LINE_MOST;
     st->o.max_depth++;
     if (st->o.max_line > most) return;
     st->o.max_line = 6 * st->o.max_line + MEMBERS;

@@ -127,8 +127,9 @@ static void print_time(struct buf *out, const struct seen *s, uint64_t filtered)
     add_distance(out, d->greatest);
     /* Rows of evwindow have their time without the option. */
     bool of_row = strcmp(s->path, "window_end") == 0;
-    buf_printf(out, "); %s%s%s--lateness ", of_row ? "" : "--time ", of_row ? "" : s->path,
-        of_row ? "" : " ");
+    buf_adds(out, "); ");
+    if (!of_row) buf_printf(out, "--time %s ", s->path);
+    buf_adds(out, "--lateness ");
     add_distance(out, d->greatest);
     buf_printf(out, " loses none%s\n", filtered ? " of these; filter them by evcat first" : "");
 }

@@ -157,14 +157,10 @@ static bool sync_path(int at, const char *path, struct err *e) {
     return ok;
 }
 
-static bool is_folder(int at, const char *path) {
+/* flags: AT_SYMLINK_NOFOLLOW, or 0 */
+static bool is_folder(int at, const char *path, int flags) {
     struct stat st;
-    return fstatat(at, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
-}
-
-static bool is_real_folder(int at, const char *name) {
-    struct stat st;
-    return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+    return fstatat(at, path, &st, flags) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* mkdir -p, durably. */
@@ -175,9 +171,9 @@ static bool make_path(int at, const char *path, struct err *e) {
         if ((path[i] && path[i] != '/') || path[i - 1] == '/') continue;
         copy[i] = 0;
         if (mkdirat(at, copy, 0777) == 0) ok = sync_path(at, parent, e);
-        else if (errno != EEXIST || !is_folder(at, copy))
+        else if (errno != EEXIST || !is_folder(at, copy, 0))
             ok = err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", copy);
-        else if (at != AT_FDCWD && !is_real_folder(at, copy))
+        else if (at != AT_FDCWD && !is_folder(at, copy, AT_SYMLINK_NOFOLLOW))
             ok = err_set(e, EXIT_NO_OUTPUT, "%s is a link, where a rerun would not look", copy);
         free(parent);
         parent = mem_str(slice_of(copy));
@@ -291,7 +287,8 @@ static bool sweep_below(
 static bool sweep_entry(
     struct folder *f, int fd, const char *name, const char *path, struct err *e) {
     size_t seq;
-    if (is_own_name(f, name, &seq) && !is_real_folder(fd, name)) /* which may be a partition's */
+    if (is_own_name(f, name, &seq) &&
+        !is_folder(fd, name, AT_SYMLINK_NOFOLLOW)) /* which may be a partition's */
         return was_written(f, path, name, seq) ||
                (f->rehearsal ? may_replace(fd, name) : unlinkat(fd, name, 0) == 0) ||
                errno == ENOENT ||
@@ -314,7 +311,7 @@ static bool sweep_below(
                (errno == EACCES && !is_mine(at, name)) ||
                err_errno(e, f->rehearsal ? EXIT_NO_OUTPUT : EXIT_IO, errno,
                    "cannot look for an earlier run's files in %s", path);
-    bool ok = true, others = *path && is_folder(dirfd(d), "_tmp");
+    bool ok = true, others = *path && is_folder(dirfd(d), "_tmp", 0);
     for (struct dirent *x; ok && !others && (x = readdir(d));)
         if (x->d_name[0] != '.' && x->d_name[0] != '_')
             ok = sweep_entry(f, dirfd(d), x->d_name, path, e);

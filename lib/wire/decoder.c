@@ -1,9 +1,6 @@
 #include "wire/csv_columns.h"
 #include "wire/reader.h"
 
-/* The positions of fields are 32 bits wide. */
-static const size_t MAX_LINE_MOST = (size_t)1 << 31;
-
 bool decode_options_check(const struct decode_options *o, struct err *e) {
     if (o->max_line > MAX_LINE_MOST) return err_set(e, EXIT_USAGE, "--max-line: at most 2G");
     struct slice name;

@@ -21,6 +21,7 @@ struct decode_options {
     bool at_rest;       /* no tool upstream writes this: an abort line in it is bad input */
 };
 enum { MAX_LINE_DEFAULT = 16 << 20 };
+#define MAX_LINE_MOST ((size_t)1 << 31) /* the positions of fields are 32 bits wide */
 
 /* Are the options usable? To be asked once at start: EXIT_USAGE, naming the column. */
 bool decode_options_check(const struct decode_options *o, struct err *e);

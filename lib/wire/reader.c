@@ -90,13 +90,15 @@ void judge_init(struct judge *j, struct json_scanner *scanner, const struct deco
 void judge_free(struct judge *j) { free(j->fields); }
 
 enum decoded judge_control(const struct judge *j, struct event *ev, struct err *e) {
-    bool aborts = abort_read(ev->text, e);
-    if (aborts && j->obeys) return DECODED_ABORT;
-    e->code = EXIT_BAD_DATA;
-    if (aborts) err_at(e, "an abort line");
-    else
+    if (!abort_read(ev->text, e)) {
         err_set(
             e, EXIT_BAD_DATA, "a top-level \"" CONTROL_FIELD "\" is reserved for control lines");
+    } else if (j->obeys) {
+        return DECODED_ABORT;
+    } else {
+        e->code = EXIT_BAD_DATA;
+        err_at(e, "an abort line");
+    }
     return decoded_bad(ev, "control");
 }
 
