@@ -50,7 +50,7 @@ static void check_truth(struct expr *x, const struct expr_input *in, const struc
     bool yes = false, truth = r->value.kind <= VALUE_TRUE, was_true = r->value.kind == VALUE_TRUE;
     struct err e;
     MUST(expr_is_true(x, in, &mismatches, &yes, &e));
-    MUST(yes == was_true && mismatches == (r->mismatch || !truth));
+    MUST(yes == was_true && mismatches == (!yes && (r->mismatch || !truth)));
 }
 
 static void check_json(struct slice text) {
