@@ -298,8 +298,8 @@ static void emit(int64_t watermark) {
 }
 
 static void emit_due(struct stage *s) {
-    int64_t watermark = s->inputs ? inputs_watermark(s->inputs) : TIME_NONE;
-    if (watermark != TIME_END && windows_due(windows, watermark)) emit(watermark);
+    int64_t watermark = s->inputs ? inputs_reached(s->inputs) : TIME_NONE;
+    if (windows_due(windows, watermark)) emit(watermark);
 }
 
 static void add(const struct event *ev) {

@@ -182,7 +182,7 @@ static size_t last_word_n;
 
 static void prepare_last_word(const struct stage *st) {
     struct buf line = {0};
-    if ((!st->writes_out && !st->sink_writes_out) || isatty(STDOUT_FILENO)) return;
+    if (isatty(STDOUT_FILENO)) return;
     buf_addc(&line, '\n');
     abort_write(&line, st->tool->name, EXIT_BUG, "crashed");
     if (line.n <= sizeof last_word) memcpy(last_word, line.p, last_word_n = line.n);
@@ -190,7 +190,8 @@ static void prepare_last_word(const struct stage *st) {
 }
 
 static void on_crash(int number) {
-    if (last_word_n) (void)!write(STDOUT_FILENO, last_word, last_word_n);
+    if (running->writes_out || running->sink_writes_out)
+        (void)!write(STDOUT_FILENO, last_word, last_word_n);
     signal(number, SIG_DFL);
     raise(number);
 }

@@ -163,18 +163,43 @@ static bool is_folder(int at, const char *path, int flags) {
     return fstatat(at, path, &st, flags) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* mkdir -p, durably. */
+static bool is_link(int at, const char *path) {
+    struct stat st;
+    return fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
+static bool has_tmp(int at, const char *path) {
+    struct buf tmp = {0};
+    buf_printf(&tmp, "%s/_tmp%c", path, 0);
+    bool has = is_folder(at, tmp.p, 0);
+    buf_free(&tmp);
+    return has;
+}
+
+/* May files lie in a folder below ours? Not where sweep_below() would not find them again. */
+static bool is_swept(int at, const char *path, struct err *e) {
+    if (is_link(at, path))
+        return err_set(e, EXIT_NO_OUTPUT, "%s is a link, where a rerun would not look", path);
+    return !has_tmp(at, path) ||
+           err_set(e, EXIT_NO_OUTPUT, "%s has a _tmp/: it is a destination of its own", path);
+}
+
+/* mkdir, durably */
+static bool make_one(int at, const char *path, const char *parent, struct err *e) {
+    if (mkdirat(at, path, 0777) == 0) return sync_path(at, parent, e);
+    int why = errno;
+    if (why == EEXIST && at != AT_FDCWD && !is_swept(at, path, e)) return false;
+    return (why == EEXIST && is_folder(at, path, 0)) ||
+           err_errno(e, EXIT_NO_OUTPUT, why, "cannot create %s", path);
+}
+
 static bool make_path(int at, const char *path, struct err *e) {
     char *copy = mem_str(slice_of(path)), *parent = mem_str(slice_of(""));
     bool ok = true;
     for (size_t i = 1; ok && i <= strlen(path); i++) {
         if ((path[i] && path[i] != '/') || path[i - 1] == '/') continue;
         copy[i] = 0;
-        if (mkdirat(at, copy, 0777) == 0) ok = sync_path(at, parent, e);
-        else if (errno != EEXIST || !is_folder(at, copy, 0))
-            ok = err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", copy);
-        else if (at != AT_FDCWD && !is_folder(at, copy, AT_SYMLINK_NOFOLLOW))
-            ok = err_set(e, EXIT_NO_OUTPUT, "%s is a link, where a rerun would not look", copy);
+        ok = make_one(at, copy, parent, e);
         free(parent);
         parent = mem_str(slice_of(copy));
         copy[i] = path[i];
@@ -216,6 +241,7 @@ static bool can_take(struct folder *f, int folder, const char *name, struct err 
     if (!may_replace(folder, name) || fstat(f->tmp, &tmp) != 0 || fstat(folder, &at) != 0)
         return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot write");
     if (at.st_dev != tmp.st_dev) return err_set(e, EXIT_NO_OUTPUT, "is on another file system");
+    if (has_writer(folder, name)) return err_set(e, EXIT_NO_OUTPUT, "another writer has it");
     if (fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(there.st_mode))
         return true;
     return err_set(e, EXIT_NO_OUTPUT, "is a folder: remove it");
@@ -311,7 +337,7 @@ static bool sweep_below(
                (errno == EACCES && !is_mine(at, name)) ||
                err_errno(e, f->rehearsal ? EXIT_NO_OUTPUT : EXIT_IO, errno,
                    "cannot look for an earlier run's files in %s", path);
-    bool ok = true, others = *path && is_folder(dirfd(d), "_tmp", 0);
+    bool ok = true, others = *path && has_tmp(dirfd(d), ".");
     for (struct dirent *x; ok && !others && (x = readdir(d));)
         if (x->d_name[0] != '.' && x->d_name[0] != '_')
             ok = sweep_entry(f, dirfd(d), x->d_name, path, e);

@@ -67,10 +67,14 @@ static bool open_folder(struct replace *r, char *path) {
     return r->folder >= 0;
 }
 
-static bool open_temp(struct replace *r) {
+static char *temp_name(const char *name) {
     struct buf temp = {0};
-    buf_printf(&temp, ".%s.tmp%c", r->name, 0);
-    r->temp = temp.p;
+    buf_printf(&temp, ".%s.tmp%c", name, 0);
+    return temp.p;
+}
+
+static bool open_temp(struct replace *r) {
+    r->temp = temp_name(r->name);
     struct stat old;
     if (fstatat(r->folder, r->temp, &old, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(old.st_mode)) {
         errno = EEXIST;
@@ -88,13 +92,21 @@ static bool open_temp(struct replace *r) {
 }
 
 bool may_replace(int folder, const char *name) {
-    struct stat at, there;
-    if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) != 0 || fstat(folder, &at) != 0)
-        return false;
-    bool sticky = at.st_mode & S_ISVTX && geteuid() != 0 && at.st_uid != geteuid();
-    if (!sticky || fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) return true;
-    errno = EPERM;
-    return there.st_uid == geteuid();
+    struct stat there;
+    if (faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) != 0) return false;
+    if (fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
+    /* rmdir asks for all that rename would ask for, and only then sees that this is no folder. */
+    return S_ISDIR(there.st_mode) ||
+           (unlinkat(folder, name, AT_REMOVEDIR) != 0 && errno == ENOTDIR);
+}
+
+bool has_writer(int folder, const char *name) {
+    char *temp = temp_name(name);
+    int fd = openat(folder, temp, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    bool has = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) close(fd);
+    free(temp);
+    return has;
 }
 
 bool dest_is_same(const char *a, const char *b) {
@@ -115,7 +127,8 @@ bool dest_is_same(const char *a, const char *b) {
 bool replace_open(struct replace *r, const char *path, struct err *e) {
     *r = (struct replace){.fd = -1, .folder = -1};
     char *real = resolve(path);
-    bool ok = real && open_folder(r, real) && open_temp(r) && may_replace(r->folder, r->name);
+    bool ok = real && open_folder(r, real) && open_temp(r) && may_replace(r->folder, r->name) &&
+              may_replace(r->folder, r->temp);
     int why = errno;
     free(real);
     if (ok) return true;

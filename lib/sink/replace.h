@@ -31,5 +31,7 @@ int lock_file(int folder, const char *name, mode_t mode);
 bool sync_folder(int folder, struct err *e);
 /* May this name be given to another file, or be removed? Else errno says why not. */
 bool may_replace(int folder, const char *name);
+/* Is a struct replace open for it, here or in another process? */
+bool has_writer(int folder, const char *name);
 
 #endif

@@ -24,6 +24,7 @@ struct inputs {
     struct input *current;        /* NULL at the end */
     struct watermarks watermarks; /* only with lateness */
     int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
+    int64_t reached; /* the stream's watermark when the last input was at its end */
     uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
 };
 
@@ -117,7 +118,7 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     struct inputs *in = mem_zero(1, sizeof *in);
     in->o = *o;
     in->n = o->sources.n;
-    in->at_hand = TIME_NONE;
+    in->at_hand = in->reached = TIME_NONE;
     in->all = mem_zero(in->n, sizeof *in->all);
     bool known = true;
     for (size_t k = 0; k < in->n; k++) {
@@ -145,6 +146,7 @@ void inputs_close(struct inputs *in) {
 
 static bool finish_current(struct inputs *in, struct err *e) {
     input_close(in, in->current);
+    in->reached = inputs_reached(in);
     if (in->o.has_lateness) watermarks_end(&in->watermarks);
     else if (++in->current == in->all + in->n) {
         in->current = NULL;
@@ -199,10 +201,15 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
     return DECODED_END;
 }
 
-int64_t inputs_watermark(struct inputs *in) {
+int64_t inputs_reached(struct inputs *in) {
     settle(in);
-    if (!in->current) return TIME_END;
+    if (!in->current) return in->reached;
     return in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
+}
+
+int64_t inputs_watermark(struct inputs *in) {
+    int64_t reached = inputs_reached(in);
+    return in->current ? reached : TIME_END;
 }
 
 const char *inputs_current(const struct inputs *in) {

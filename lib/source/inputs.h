@@ -40,6 +40,8 @@ void inputs_forget(struct inputs *in);
 
 /* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END. */
 int64_t inputs_watermark(struct inputs *in);
+/* The same of the events alone: after DECODED_END as it was before it. */
+int64_t inputs_reached(struct inputs *in);
 /* The input that is read now, NULL at the end; and, of several, the one that holds the watermark back. */
 const char *inputs_current(const struct inputs *in);
 uint64_t inputs_blank(const struct inputs *in);
