@@ -165,11 +165,11 @@ void stage_check(struct stage *st) {
     const struct books *b = &st->books;
     /* A signal that ended the input as well must not let it look complete. */
     report_check();
+    stage_deliver(st);
     if ((double)b->rejected > st->reject_share * (double)b->in) {
         err_set(&e, EXIT_BAD_DATA,
             "%" PRIu64 " of %" PRIu64 " events are bad input (--max-reject %s); they are in %s",
             b->rejected, b->in, st->o.max_reject, st->o.reject);
-        stage_deliver(st);
         stage_fail(st, &e);
     }
     if (!st->o.allow_missing && !st->ended_early && st->looked) fields_check(st);
