@@ -52,7 +52,7 @@ static void explain(const struct stage *st) {
     printf("destination: %s%s\n", st->operands.items[0],
         o.partition ? ", a folder by partitions" : "");
     if (o.partition) printf("partition: %s\n", o.partition);
-    printf("kind: replaced as a whole when the run has ended well\n");
+    printf("kind: %s\n", sink_manner(st->operands.items[0], &o));
 }
 
 /* A mistyped {name} would put all events into the folder of null. */
@@ -76,6 +76,31 @@ static void check_suffix(struct stage *st) {
     }
 }
 
+static void check_operands(struct stage *st) {
+    struct err e;
+    if (st->operands.n == 1) return;
+    err_set(&e, EXIT_USAGE,
+        st->operands.n ? "one DEST at a time, found %zu"
+                       : "where to? evsink DEST (a file, a folder, or -)",
+        st->operands.n);
+    stage_fail(st, &e);
+}
+
+static void open_sink(struct stage *st) {
+    struct err e;
+    st->dest = st->operands.items[0];
+    st->sink_writes_out =
+        strcmp(st->dest, "-") == 0 && !o.gzip && (!o.format || strcmp(o.format, "table") != 0);
+    o.scanner = st->scanner;
+    o.named = named_by_partition;
+    o.ctx = st;
+    o.zone = st->zone;
+    sink = sink_open(st->dest, &o, &e);
+    stage_must(st, sink != NULL, &e);
+    st->batch = flush;
+    st->abandon = abandon;
+}
+
 int main(int argc, char **argv) {
     static struct stage st = {.books.result = "written"};
     memcpy(groups,
@@ -86,27 +111,11 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) st.sink_writes_out |= strcmp(argv[i], "-") == 0;
     stage_start(&st, &tool, argc, argv);
     struct err e;
-    if (st.operands.n != 1) {
-        err_set(&e, EXIT_USAGE,
-            st.operands.n ? "one DEST at a time, found %zu"
-                          : "where to? evsink DEST (a file, a folder, or -)",
-            st.operands.n);
-        stage_fail(&st, &e);
-    }
+    check_operands(&st);
     check_suffix(&st);
     stage_need_time(&st, st.o.input);
     if (st.o.explain) return explain(&st), stage_explained(&st);
-    st.sink_writes_out = strcmp(st.operands.items[0], "-") == 0 && !o.gzip &&
-                         (!o.format || strcmp(o.format, "table") != 0);
-    o.scanner = st.scanner;
-    o.named = named_by_partition;
-    o.ctx = &st;
-    o.zone = st.zone;
-    sink = sink_open(st.operands.items[0], &o, &e);
-    stage_must(&st, sink != NULL, &e);
-    st.batch = flush;
-    st.abandon = abandon;
-    st.dest = st.operands.items[0];
+    open_sink(&st);
     stage_open(&st, st.o.input);
 
     struct event ev;

@@ -107,7 +107,9 @@ void fields_check(struct stage *st) {
         if (!w->role || w->seen) continue;
         const char *near =
             err_nearest(slice_of(w->path), (const char *const *)st->names, st->n_names);
-        bool text = !near && strcmp(w->role, "--where") == 0;
+        bool same = near && strcmp(near, w->path) == 0; /* an earlier duplicate has it */
+        if (same) near = NULL;
+        bool text = !near && !same && strcmp(w->role, "--where") == 0;
         err_set(&e, EXIT_BAD_DATA,
             "%s: no event has the field %s%s%s (--allow-missing if that is right)", w->role,
             w->path,

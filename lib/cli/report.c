@@ -226,13 +226,13 @@ static void add_left(struct buf *line, uint64_t done, uint64_t total, double sec
 }
 
 static void draw(struct stage *st, double seconds) {
-    uint64_t done, total;
+    uint64_t done = 0, total = 0;
     struct buf line = {0};
-    inputs_position(st->inputs, &done, &total);
+    if (st->inputs) inputs_position(st->inputs, &done, &total);
     buf_printf(&line, "%s%s: %" PRIu64 " events, %.1f MB/s",
         isatty(STDERR_FILENO) ? "\r\033[K" : "", st->tool->name, st->books.in,
         (double)done / seconds / 1e6);
-    int64_t watermark = inputs_watermark(st->inputs);
+    int64_t watermark = st->inputs ? inputs_watermark(st->inputs) : TIME_NONE;
     if (watermark > TIME_MIN && watermark < TIME_MAX) {
         buf_adds(&line, ", watermark ");
         buf_add_time(&line, watermark);
@@ -247,7 +247,8 @@ static void draw(struct stage *st, double seconds) {
 static void hint_once(struct stage *st, double seconds) {
     struct buf why = {0};
     if (!st->hint || st->out.wrote || seconds < HINT_AFTER_S || !isatty(STDERR_FILENO)) return;
-    st->hint(st, &why);
+    if (st->inputs) st->hint(st, &why);
+    else buf_adds(&why, "nothing has come in yet");
     st->hint = NULL;
     stage_note(st, "no output yet: %.*s", (int)why.n, why.p);
     buf_free(&why);
@@ -257,7 +258,6 @@ static void report(struct stage *st) {
     tick = 0;
     int64_t now = now_us();
     double seconds = (double)(now - st->started_us) / SECOND_US;
-    if (!st->inputs) return;
     hint_once(st, seconds);
     if (now - st->drawn_us < SECOND_US || !shows_progress(st)) return;
     st->drawn_us = now;

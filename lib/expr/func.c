@@ -229,6 +229,15 @@ static bool call_hour(struct expr *x, const struct insn *i, struct value *args, 
 
 /* Up to an hour the begin is as far back as on the local clock, which has no gap inside an hour
  * that matters here; from a day on it is a local midnight. */
+/* The begin of the second, minute or hour. Where a zone moved since by less than that, the hour is the one on
+ * the wall. */
+static int64_t trunc_time(struct expr *x, int64_t us, int64_t length) {
+    enum local_kind kind;
+    int64_t local = local_time(x, us), begin = us - floor_mod(local, length);
+    if (local_time(x, begin) == local - floor_mod(local, length)) return begin;
+    return zone_to_utc(x->times.zone, local - floor_mod(local, length), &kind);
+}
+
 static bool call_date_trunc(
     struct expr *x, const struct insn *i, struct value *args, struct err *e) {
     static const int64_t lengths[] = {SECOND_US, MINUTE_US, HOUR_US};
@@ -236,7 +245,7 @@ static bool call_date_trunc(
         {PERIOD_MONTHS, 3}, {PERIOD_MONTHS, 12}};
     int64_t us;
     if (!program_time(x, args, &us)) return program_mismatch(x, args);
-    if (i->b <= UNIT_HOUR) us -= floor_mod(local_time(x, us), lengths[i->b]);
+    if (i->b <= UNIT_HOUR) us = trunc_time(x, us, lengths[i->b]);
     else us = period_floor(&periods[i->b - UNIT_DAY], x->times.zone, 0, us);
     return program_set_time(args, us, e);
 }

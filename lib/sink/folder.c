@@ -184,17 +184,26 @@ static bool is_swept(int at, const char *path, struct err *e) {
            err_set(e, EXIT_NO_OUTPUT, "%s has a _tmp/: it is a destination of its own", path);
 }
 
-/* mkdir, durably */
-static bool make_one(int at, const char *path, const char *parent, struct err *e) {
-    if (mkdirat(at, path, 0777) == 0) return sync_path(at, parent, e);
-    int why = errno;
-    if (why == EEXIST && at != AT_FDCWD && !is_swept(at, path, e)) return false;
-    return (why == EEXIST && is_folder(at, path, 0)) ||
-           err_errno(e, EXIT_NO_OUTPUT, why, "cannot create %s", path);
+/* Durably, so not in a folder that cannot be opened. Another id may make it at the same time. */
+static bool make_new(int at, const char *path, const char *parent, struct err *e) {
+    int fd = openat(at, *parent ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool made = fd >= 0 && (mkdirat(at, path, 0777) == 0 || errno == EEXIST);
+    bool ok =
+        made ? sync_folder(fd, e) : err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", path);
+    if (fd >= 0) close(fd);
+    return ok;
 }
 
+static bool make_one(int at, const char *path, const char *parent, struct err *e) {
+    struct stat st;
+    if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) != 0) return make_new(at, path, parent, e);
+    if (at != AT_FDCWD && !is_swept(at, path, e)) return false;
+    return is_folder(at, path, 0) || err_errno(e, EXIT_NO_OUTPUT, EEXIST, "cannot create %s", path);
+}
+
+/* mkdir -p */
 static bool make_path(int at, const char *path, struct err *e) {
-    char *copy = mem_str(slice_of(path)), *parent = mem_str(slice_of(""));
+    char *copy = mem_str(slice_of(path)), *parent = mem_str(slice_of(*path == '/' ? "/" : ""));
     bool ok = true;
     for (size_t i = 1; ok && i <= strlen(path); i++) {
         if ((path[i] && path[i] != '/') || path[i - 1] == '/') continue;

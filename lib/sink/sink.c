@@ -1,5 +1,7 @@
 #include "sink/sink.h"
 
+#include <sys/stat.h>
+
 #include "sink/backends.h"
 #include "sink/output.h"
 
@@ -18,4 +20,13 @@ struct sink *sink_open(const char *dest, const struct sink_options *o, struct er
     }
     if (folder) return folder_open(dest, o, format, e);
     return file_open(dest, format, o->gzip || slice_ends(name, ".gz"), e);
+}
+
+const char *sink_manner(const char *dest, const struct sink_options *o) {
+    struct stat st;
+    if (dest_is_folder(dest) || o->partition)
+        return "files of the same --id and --run are replaced when the run has ended well";
+    if (strcmp(dest, "-") == 0 || (stat(dest, &st) == 0 && !S_ISREG(st.st_mode)))
+        return "written as the events come";
+    return "replaced as a whole when the run has ended well";
 }

@@ -58,6 +58,9 @@ struct sink {
  * Nothing is created then. */
 struct sink *sink_open(const char *dest, const struct sink_options *o, struct err *e);
 
+/* When and how what is written there shows, in words for the user. */
+const char *sink_manner(const char *dest, const struct sink_options *o);
+
 /* Do two names stand for one file, also where it is not there yet? */
 bool dest_is_same(const char *a, const char *b);
 
