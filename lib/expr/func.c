@@ -227,15 +227,25 @@ static bool call_hour(struct expr *x, const struct insn *i, struct value *args, 
     return true;
 }
 
-/* Up to an hour the begin is as far back as on the local clock, which has no gap inside an hour
- * that matters here; from a day on it is a local midnight. */
-/* The begin of the second, minute or hour. Where a zone moved since by less than that, the hour is the one on
- * the wall. */
+/* When the zone moved between two instants at which its offset differs: to where it is at `to`. */
+static int64_t moved_at(struct zone *z, int64_t from, int64_t to) {
+    int64_t offset = zone_offset(z, to);
+    while (to - from > 1) {
+        int64_t between = from + (to - from) / 2;
+        if (zone_offset(z, between) == offset) to = between;
+        else from = between;
+    }
+    return to;
+}
+
+/* The begin of the second, minute or hour on the wall: as far back as the clock says, unless the zone has moved
+ * since. Then the hour that came before the move goes on, or one begins with it. */
 static int64_t trunc_time(struct expr *x, int64_t us, int64_t length) {
-    enum local_kind kind;
-    int64_t local = local_time(x, us), begin = us - floor_mod(local, length);
-    if (local_time(x, begin) == local - floor_mod(local, length)) return begin;
-    return zone_to_utc(x->times.zone, local - floor_mod(local, length), &kind);
+    int64_t local = local_time(x, us), past = floor_mod(local, length);
+    if (local_time(x, us - past) == local - past) return us - past;
+    int64_t move = moved_at(x->times.zone, us - past, us), before = local_time(x, move - 1);
+    int64_t past_then = floor_mod(before, length);
+    return before - past_then == local - past ? move - 1 - past_then : move;
 }
 
 static bool call_date_trunc(
