@@ -13,8 +13,7 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-
           -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Werror
 CFLAGS  = $(OPT) -g
 EV_CFLAGS = -std=c11 -D_GNU_SOURCE -DEV_VERSION='"$(VERSION)"' -Ilib $(WARN) $(CFLAGS)
-LDLIBS  = -lcsv -lz
-TEST_LIBS = -ljansson
+LDLIBS  = -lcsv -lz -ljansson
 
 # The rooms, lowest last: a room may include what stands to its right (tests/lint-arrows checks it).
 ROOMS = cli source sink op wire expr json base
@@ -65,7 +64,7 @@ $B/unit/$1/%: tests/unit/$1/%.c $(call archives,$(below_$1))
 	@mkdir -p $$(@D)
 	$(if $V,,@echo "cc  $$<")
 	$Q$$(CC) $$(EV_CFLAGS) $(if $(LTO),-fno-lto) -Itests/unit $$(LDFLAGS) -MMD -MP -o $$@ $$< \
-	    -Wl,--start-group $(call archives,$(below_$1)) -Wl,--end-group $$(LDLIBS) $$(TEST_LIBS)
+	    -Wl,--start-group $(call archives,$(below_$1)) -Wl,--end-group $$(LDLIBS)
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$r)))
 
@@ -96,12 +95,12 @@ fuzzers: $(FUZZERS)
 $B/fuzz/%: tests/fuzz/%.c $(call archives,$(ROOMS))
 	@mkdir -p $(@D)
 	$Q$(CC) $(EV_CFLAGS) -fsanitize=fuzzer,$(FUZZ_CHECKS) -MMD -MP -o $@ $< \
-	    -Wl,--start-group $(call archives,$(filter-out cli,$(ROOMS))) -Wl,--end-group $(LDLIBS) $(TEST_LIBS)
+	    -Wl,--start-group $(call archives,$(filter-out cli,$(ROOMS))) -Wl,--end-group $(LDLIBS)
 
 lint:
 	tests/lint-arrows
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
-	mandoc -Tlint -Wwarning man/*.[17]
+	mandoc -Tlint -Wwarning man/*.[157]
 	shellcheck -S warning $$(git ls-files tests .ci | xargs grep -lE '^#!/bin/(ba)?sh|^#!/usr/bin/env bash')
 	cppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --suppress=ctuuninitvar --suppress=uninitvar -D_GNU_SOURCE -DEV_VERSION='""' -Ilib lib cmd
@@ -122,11 +121,12 @@ deps:
 	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(DEPS); fi
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man7 \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
 	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	install -m 755 $(TOOLS:%=$B/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 man/*.7 $(DESTDIR)$(PREFIX)/share/man/man7
 	for t in $(TOOLS); do \
 	    install -m 644 completions/$$t.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$t && \

@@ -14,7 +14,7 @@ static struct {
     bool has_limit, has_rate, describe;
     int64_t from, before; /* --since and --until */
 } o;
-static struct stage st = {.writes_out = true, .books.result = "passed"};
+static struct stage st = {.writes_out = true, .is_source = true, .books.result = "passed"};
 
 static const struct option options[] = {
     {"fields", .kind = OPTION_TEXT, .arg = "A,B", .help = "pass on only these fields",
@@ -29,6 +29,8 @@ static const struct option options[] = {
         .to = &o.rate, .given = &o.has_rate},
     {"unwrap", .kind = OPTION_FLAG, .help = "take the events out of late and reject files",
         .to = &st.unwraps},
+    {"wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",
+        .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"},
     {"describe", .kind = OPTION_FLAG, .help = "say what fields, types and times there are",
         .to = &o.describe},
 };
@@ -128,7 +130,8 @@ int main(int argc, char **argv) {
     while (next(&ev)) {
         if (o.has_rate) pace(o.rate);
         struct slice text = fields ? projection_apply(fields, &ev) : ev.text;
-        stage_must(&st, out_line(&st.out, text, &e), &e);
+        buf_add_slice(out_begin(&st.out, ev.time, ev.watermark), text);
+        stage_must(&st, out_end(&st.out, &e), &e);
     }
     stage_check(&st);
     return stage_end(&st);

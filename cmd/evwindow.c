@@ -37,6 +37,8 @@ static const struct option options[] = {
         .help = "rows win over those of lower generations", .to = &o.generation},
     {"correction", .kind = OPTION_FLAG, .help = "mark all rows as corrections",
         .to = &o.correction},
+    {"wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",
+        .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"},
     {"input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input",
         .to = &stage_options.input, .hint = HINT_FILE},
 };
@@ -102,11 +104,15 @@ static void parse_windows(void) {
     spec.zone = st.zone;
     spec.allowed_lateness = o.allowed_lateness;
     spec.corrections = o.has_allowed_lateness;
-    if (o.has_allowed_lateness && !st.o.has_lateness)
+}
+
+/* What comes in from another tool may have watermarks of its own. */
+static void check_watermarks(void) {
+    if (inputs_has_watermarks(st.inputs)) return;
+    if (o.has_allowed_lateness)
         usage("--allowed-lateness needs --lateness: without a watermark no window comes out before "
               "the end");
-    if (o.late && !st.o.has_lateness)
-        usage("--late needs --lateness: without a watermark no event is late");
+    if (o.late) usage("--late needs --lateness: without a watermark no event is late");
 }
 
 static void parse_aggregate(const char *text) {
@@ -286,15 +292,29 @@ static bool takes(struct stage *s, const struct event *ev, struct err *e) {
     return take(ev, e);
 }
 
+/* The watermark of the rows: what was held when the last of those before them had been taken. */
+static int64_t held = TIME_NONE;
+
 static void emit(int64_t watermark) {
     struct window_row row;
     struct err e;
     while (windows_row(windows, watermark, &row)) {
-        bool ok =
-            row_write(&format, &row, &st.out.buf, &e) && out_line(&st.out, (struct slice){0}, &e);
+        struct buf *out = out_begin(&st.out, row.end - 1, held);
+        bool ok = row_write(&format, &row, out, &e) && out_end(&st.out, &e);
         stage_must(&st, ok, &e);
         st.books.rows++;
     }
+    held = windows_hold(windows, watermark);
+}
+
+static int64_t holds(struct stage *s, int64_t watermark) {
+    (void)s;
+    return windows_hold(windows, watermark);
+}
+
+/* As the next stage finds it in a row. */
+static struct control_time time_of_rows(void) {
+    return (struct control_time){.field = mem_str(slice_of("window_end")), .minus = 1};
 }
 
 static void emit_due(struct stage *s) {
@@ -363,11 +383,14 @@ int main(int argc, char **argv) {
     parse_query();
     if (st.o.explain) return explain(), stage_explained(&st);
     prepare();
-    st.late_dest = o.late;
+    st.aside_dest[ASIDE_LATE] = o.late;
     st.takes = takes;
     st.batch = emit_due;
     st.hint = hint;
+    st.holds = holds;
+    st.time_of_rows = time_of_rows;
     stage_open(&st, st.o.input);
+    check_watermarks();
 
     struct event ev;
     struct err e;

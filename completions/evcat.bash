@@ -13,6 +13,7 @@ _evcat() {
     --until) return ;;
     --limit) return ;;
     --rate) return ;;
+    --wire) mapfile -t COMPREPLY < <(compgen -W 'text control frames' -- "$cur") && return ;;
     --time) return ;;
     --lateness) return ;;
     --time-format) return ;;
@@ -28,7 +29,7 @@ _evcat() {
     --max-depth) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --fields --since --until --limit --rate --unwrap --describe --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --fields --since --until --limit --rate --unwrap --wire --describe --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi

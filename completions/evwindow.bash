@@ -16,6 +16,7 @@ _evwindow() {
     --late) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --mode) mapfile -t COMPREPLY < <(compgen -W 'append' -- "$cur") && return ;;
     --generation) return ;;
+    --wire) mapfile -t COMPREPLY < <(compgen -W 'text control frames' -- "$cur") && return ;;
     -i | --input) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --time) return ;;
     --lateness) return ;;
@@ -32,7 +33,7 @@ _evwindow() {
     --max-depth) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --every --slide --offset --by --allowed-lateness --late --mode --versioned --generation --correction --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --every --slide --offset --by --allowed-lateness --late --mode --versioned --generation --correction --wire --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     fi
 }
 complete -o filenames -F _evwindow evwindow

@@ -10,6 +10,7 @@ complete -c evwindow -l mode -x -a 'append' -d 'append: a row when its window is
 complete -c evwindow -l versioned -d 'rows carry version, final, is_correction'
 complete -c evwindow -l generation -x -d 'rows win over those of lower generations'
 complete -c evwindow -l correction -d 'mark all rows as corrections'
+complete -c evwindow -l wire -x -a 'text control frames' -d 'write text, control (lines) or frames'
 complete -c evwindow -l input -s i -r -F -d 'read this instead of standard input'
 complete -c evwindow -l time -x -d 'the field that holds the event time'
 complete -c evwindow -l lateness -x -d 'how far behind the newest event others may come'

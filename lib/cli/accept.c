@@ -82,7 +82,7 @@ static bool without_time(
             "%s: the event time is %s; a row of evwindow has its own without %s", path,
             json_kind_name(ev->fields[st->time_field].kind),
             st->time_by_environment ? "EV_TIME" : "--time");
-    if (!st->reject) add_candidates(st, ev, &names);
+    if (!st->aside[ASIDE_REJECT]) add_candidates(st, ev, &names);
     err_set(e, EXIT_BAD_DATA, "%s: the event time is %s%s%.*s", path,
         json_kind_name(ev->fields[st->time_field].kind), names.n ? "; these look like one:" : "",
         (int)names.n, names.n ? names.p : "");
@@ -114,7 +114,7 @@ static bool read_time(struct stage *st, struct event *ev, struct err *e) {
         return without_time(st, ev, path, e);
     }
     if (r == TIME_OK) {
-        if (is_window_end) ev->time--;
+        ev->time -= is_window_end ? 1 : st->time_minus;
         return true;
     }
     bad_value(st, "bad_time", path, f);
@@ -165,11 +165,11 @@ static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
 }
 
 static bool is_good(struct stage *st, struct event *ev, bool peek, struct err *e) {
-    ev->time = TIME_NONE;
+    if (st->unwraps) ev->time = TIME_NONE; /* that of the envelope */
     if (st->unwraps && !unwrap(st, ev, e)) return false;
     if (st->n_unseen && !peek) fields_seen(st, ev);
     if (st->n_required && !has_required(st, ev, e)) return false;
-    return !st->needs_time || read_time(st, ev, e);
+    return ev->time != TIME_NONE || !st->needs_time || read_time(st, ev, e);
 }
 
 /* Will --where and the tool take it, too? What --where leaves out is not looked at further. */

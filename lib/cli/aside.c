@@ -27,7 +27,7 @@ static void check_reject_limit(struct stage *st) {
 static void reject(struct stage *st, const struct event *ev, struct envelope v, struct err *e) {
     st->books.rejected++;
     inputs_forget(st->inputs);
-    if (!st->reject) {
+    if (!st->aside[ASIDE_REJECT]) {
         err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         stage_deliver(st);
         stage_fail(st, e);
@@ -36,7 +36,7 @@ static void reject(struct stage *st, const struct event *ev, struct envelope v, 
     v.tool = st->tool->name;
     v.message = e->text;
     v.window_start = v.watermark = TIME_NONE;
-    write_envelope(st, st->reject, &v, ev);
+    write_envelope(st, st->aside[ASIDE_REJECT], &v, ev);
     check_reject_limit(st);
 }
 
@@ -55,7 +55,7 @@ void stage_reject(struct stage *st, const struct event *ev, const char *code, co
 
 void stage_late(struct stage *st, const struct event *ev, int64_t window_start, int64_t late_by) {
     st->books.late++;
-    if (!st->late) return;
+    if (!st->aside[ASIDE_LATE]) return;
     struct envelope v = {.kind = "late",
         .code = "late",
         .tool = st->tool->name,
@@ -63,7 +63,19 @@ void stage_late(struct stage *st, const struct event *ev, int64_t window_start, 
         .watermark = ev->watermark,
         .late_by = late_by,
         .is_json = true};
-    write_envelope(st, st->late, &v, ev);
+    write_envelope(st, st->aside[ASIDE_LATE], &v, ev);
+}
+
+void stage_duplicate(struct stage *st, const struct event *ev) {
+    st->books.duplicates++;
+    if (!st->aside[ASIDE_DUPS]) return;
+    struct envelope v = {.kind = "dup",
+        .code = "duplicate",
+        .tool = st->tool->name,
+        .window_start = TIME_NONE,
+        .watermark = TIME_NONE,
+        .is_json = true};
+    write_envelope(st, st->aside[ASIDE_DUPS], &v, ev);
 }
 
 void aside_reject_decoded(struct stage *st, const struct event *ev, struct err *e) {
@@ -74,4 +86,46 @@ void aside_reject_decoded(struct stage *st, const struct event *ev, struct err *
     } else {
         reject(st, ev, (struct envelope){.code = ev->bad_code}, e);
     }
+}
+
+static const char *const options[] = {
+    [ASIDE_REJECT] = "--reject", [ASIDE_LATE] = "--late", [ASIDE_DUPS] = "--dups"};
+
+const char *aside_option(enum aside which) { return options[which]; }
+
+/* The one of another option that has the same DEST, or NULL. */
+static struct side *same_as_before(const struct stage *st, enum aside which) {
+    for (enum aside k = 0; k < which; k++)
+        if (st->aside[k] && dest_is_same(st->aside_dest[k], st->aside_dest[which]))
+            return st->aside[k];
+    return NULL;
+}
+
+void aside_open(struct stage *st) {
+    struct err e;
+    for (enum aside k = 0; k < ASIDES; k++) {
+        if (!st->aside_dest[k]) continue;
+        st->aside[k] = same_as_before(st, k);
+        if (!st->aside[k]) st->aside[k] = side_open(st->aside_dest[k], &e);
+        stage_must(st, st->aside[k] || err_at(&e, "%s", options[k]), &e);
+    }
+}
+
+/* Takes it out of the stage, under all its names. */
+static struct side *take(struct stage *st, enum aside which) {
+    struct side *s = st->aside[which];
+    for (enum aside k = 0; k < ASIDES; k++)
+        if (st->aside[k] == s) st->aside[k] = NULL;
+    return s;
+}
+
+bool aside_close(struct stage *st, struct err *e) {
+    bool ok = true;
+    struct err ignored;
+    for (enum aside k = 0; k < ASIDES; k++) ok = side_close(take(st, k), ok ? e : &ignored) && ok;
+    return ok;
+}
+
+void aside_drop(struct stage *st) {
+    for (enum aside k = 0; k < ASIDES; k++) side_drop(take(st, k));
 }

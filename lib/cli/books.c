@@ -22,10 +22,11 @@ static void add_disorder(struct buf *out, const struct disorder *d) {
 }
 
 void books_write(struct buf *out, const struct books *b) {
-    buf_printf(out,
-        "{\"tool\":\"%s\",\"in\":%" PRIu64 ",\"%s\":%" PRIu64 ",\"filtered\":%" PRIu64
-        ",\"late\":%" PRIu64 ",\"rejected\":%" PRIu64,
-        b->tool, b->in, b->result, b->results, b->filtered, b->late, b->rejected);
+    buf_printf(out, "{\"tool\":\"%s\",\"in\":%" PRIu64 ",\"%s\":%" PRIu64, b->tool, b->in,
+        b->result, b->results);
+    if (b->finds_duplicates) buf_printf(out, ",\"duplicates\":%" PRIu64, b->duplicates);
+    buf_printf(out, ",\"filtered\":%" PRIu64 ",\"late\":%" PRIu64 ",\"rejected\":%" PRIu64,
+        b->filtered, b->late, b->rejected);
     buf_printf(out, ",\"blank\":%" PRIu64, b->blank);
     if (b->makes_rows) buf_printf(out, ",\"rows\":%" PRIu64, b->rows);
     if (b->missed) buf_printf(out, ",\"missed_windows\":%" PRIu64, b->missed);

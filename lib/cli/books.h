@@ -12,8 +12,10 @@ struct books {
     const char *tool;
     const char
         *result; /* what this tool calls the events that went on: "passed", "windowed", "written" */
-    uint64_t in; /* events and bad lines; = results + filtered + late + rejected */
+    uint64_t in; /* events and bad lines; = results + duplicates + filtered + late + rejected */
     uint64_t results;
+    bool finds_duplicates;
+    uint64_t duplicates;
     uint64_t filtered; /* by --where, --since, --until */
     uint64_t late;
     uint64_t rejected;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/io.h"
 #include "cli/stage.h"
@@ -27,7 +28,12 @@ void stage_explain(const struct stage *st) {
     for (size_t i = 0; i < st->n_required; i++)
         printf("require: %s\n", st->wanted[st->required[i]].path);
     printf("bad input: %s\n", st->o.reject ? st->o.reject : "ends the run with 65");
-    printf("encoding: text, one JSON object a line\n");
+    if (!st->writes_out) return;
+    const char *wire = st->o.wire ? st->o.wire
+                       : (st->is_source || st->o.input.n) && getenv("EV_WIRE")
+                           ? getenv("EV_WIRE")
+                           : "as it comes in from another tool, else text";
+    printf("encoding: %s\n", wire);
 }
 
 int stage_explained(struct stage *st) {

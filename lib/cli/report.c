@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "cli/aside.h"
 #include "wire/envelope.h"
 
 static struct stage *running;
@@ -62,10 +63,10 @@ void stage_note(const struct stage *st, const char *format, ...) {
     say_message(st, text);
 }
 
-/* An event that a failure or a signal found on its way went nowhere: it is not counted. */
-static void leave_out_unfinished(struct books *b) {
-    uint64_t done = b->results + b->filtered + b->late + b->rejected;
-    if (b->in == done + 1) b->in = done;
+/* Events that a failure or a signal found on their way went nowhere: they are not counted. */
+static void leave_out_unfinished(struct books *b, uint64_t waiting) {
+    uint64_t done = b->results + b->duplicates + b->filtered + b->late + b->rejected;
+    if (b->in == done + waiting || b->in == done + waiting + 1) b->in = done;
 }
 
 void report_books(struct stage *st) {
@@ -73,7 +74,7 @@ void report_books(struct stage *st) {
     st->books.watermark = st->inputs ? inputs_watermark(st->inputs) : TIME_NONE;
     st->books.blank = st->inputs ? inputs_blank(st->inputs) : 0;
     struct books books = st->books;
-    leave_out_unfinished(&books);
+    leave_out_unfinished(&books, st->waiting);
     books_write(&line, &books);
     say(&line);
 }
@@ -83,29 +84,28 @@ void report_books(struct stage *st) {
 /* Also when the tool fails before its output was opened: a pipe that just closes would look like an
  * empty input to the next stage. */
 static void write_abort(struct stage *st, const struct err *e) {
-    struct err ignored;
     struct buf line = {0};
     if ((!st->writes_out && !st->sink_writes_out) || isatty(STDOUT_FILENO)) return;
-    if (!st->out.broke_off) (void)out_flush(&st->out, &ignored);
-    if (st->out.broke_off || st->sink_writes_out) buf_addc(&line, '\n');
+    if (st->sink_writes_out) buf_addc(&line, '\n');
     abort_write(&line, st->tool->name, e->code, e->text);
-    (void)io_write(STDOUT_FILENO, line.p, line.n, &ignored);
+    out_abort(&st->out, buf_slice(&line));
     buf_free(&line);
 }
 
-/* The result is given up; what was kept aside is not. */
-static void give_up(struct stage *st) {
+/* The result is given up; what was kept aside is not, unless the run was never to begin: then it would take the
+ * place of an earlier one's for nothing. */
+static void give_up(struct stage *st, bool never_begun) {
     struct err ignored;
     if (st->abandon) st->abandon(st);
-    (void)side_close(st->reject, &ignored);
-    if (st->late != st->reject) (void)side_close(st->late, &ignored);
+    if (never_begun) aside_drop(st);
+    else (void)aside_close(st, &ignored);
     if (st->o.stats) report_books(st);
 }
 
 _Noreturn void stage_fail(struct stage *st, const struct err *e) {
     io_hooks = (struct io_hooks){0};
     say_message(st, e->text);
-    give_up(st);
+    give_up(st, e->code == EXIT_USAGE && !st->books.in);
     write_abort(st, e);
     exit(e->code);
 }
@@ -158,7 +158,7 @@ static void on_tick(int number) {
 static void reader_left(void) {
     if (stop_signal) stop(running);
     io_hooks = (struct io_hooks){0};
-    give_up(running);
+    give_up(running, false);
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
 }
@@ -190,7 +190,8 @@ static void prepare_last_word(const struct stage *st) {
 }
 
 static void on_crash(int number) {
-    if (running->writes_out || running->sink_writes_out)
+    bool text = running->out.wire != WIRE_FRAMES; /* frames just stop, which says enough */
+    if (text && (running->writes_out || running->sink_writes_out))
         (void)!write(STDOUT_FILENO, last_word, last_word_n);
     signal(number, SIG_DFL);
     raise(number);
@@ -291,8 +292,9 @@ static void before_read(bool may_wait) {
     if (!may_wait && now - running->flushed_us < FLUSH_EVERY_US) return;
     running->flushed_us = now;
     if (running->batch) running->batch(running);
-    if (running->writes_out && running->out.waits)
-        stage_must(running, out_flush(&running->out, &e), &e);
+    if (!running->writes_out || !running->out.waits) return;
+    if (running->out.started) out_watermark(&running->out, stage_watermark(running));
+    stage_must(running, out_flush(&running->out, &e), &e);
 }
 
 void report_start(struct stage *st) {

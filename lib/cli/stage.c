@@ -10,6 +10,7 @@
 #include "cli/aside.h"
 #include "cli/fields.h"
 #include "cli/report.h"
+#include "cli/stream.h"
 
 /* ---- opening ---- */
 
@@ -80,8 +81,7 @@ static void find_sources(struct stage *st, struct texts sources) {
     }
     stage_must(st, source_expand(sources.items, sources.n, &st->sources, &e), &e);
     check_output(st);
-    check_side(st, st->o.reject, "--reject");
-    check_side(st, st->late_dest, "--late");
+    for (enum aside k = 0; k < ASIDES; k++) check_side(st, st->aside_dest[k], aside_option(k));
 }
 
 static bool looks_at_events(const struct stage *st) {
@@ -97,20 +97,14 @@ static void open_inputs(struct stage *st) {
         .disorder = &st->books.disorder,
         .has_lateness = st->o.has_lateness && st->needs_time,
         .lateness = st->o.lateness,
-        .decode = {
-            .max_line = (size_t)st->o.max_line, .header = st->o.header, .types = st->o.types}};
+        .decode = {.max_line = (size_t)st->o.max_line,
+            .header = st->o.header,
+            .types = st->o.types,
+            .may_open = !st->is_source}};
     stage_must(st, decode_options_check(&o.decode, &e), &e);
     o.sources = st->sources;
     st->inputs = inputs_open(&o, &e);
     stage_must(st, st->inputs != NULL, &e);
-}
-
-static struct side *open_side(struct stage *st, const char *dest, const char *option) {
-    struct err e;
-    if (!dest) return NULL;
-    struct side *s = side_open(dest, &e);
-    stage_must(st, s || err_at(&e, "%s", option), &e);
-    return s;
 }
 
 void stage_open(struct stage *st, struct texts sources) {
@@ -118,11 +112,13 @@ void stage_open(struct stage *st, struct texts sources) {
     struct json_step control = {.key = slice_of(CONTROL_FIELD)};
     if (st->unwraps) st->control_field = json_want(st->scanner, &(struct json_path){&control, 1});
     if (st->writes_out) stage_must(st, out_open(&st->out, &e), &e);
+    st->aside_dest[ASIDE_REJECT] = st->o.reject;
     find_sources(st, sources);
-    st->reject = open_side(st, st->o.reject, "--reject");
-    bool shared = st->late_dest && st->o.reject && dest_is_same(st->late_dest, st->o.reject);
-    st->late = shared ? st->reject : open_side(st, st->late_dest, "--late");
+    aside_open(st);
+    st->is_source = st->is_source || sources.n > 0;
     open_inputs(st);
+    stream_take(st);
+    if (st->writes_out) stream_start(st);
 }
 
 /* ---- the loop ---- */
@@ -193,7 +189,7 @@ static void note_times(struct stage *st) {
 static void note_late(struct stage *st) {
     const struct books *b = &st->books;
     if (!b->late) return;
-    if (!st->late_dest)
+    if (!st->aside_dest[ASIDE_LATE])
         stage_note(st,
             "%" PRIu64 " of %" PRIu64
             " events were late and are in no result; --late DEST keeps them",
@@ -217,13 +213,11 @@ static void note_mismatches(struct stage *st) {
 
 int stage_end(struct stage *st) {
     struct err e;
+    if (st->writes_out) out_finish(&st->out);
     if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
     /* All is published but the sides, which a signal would publish too. */
     io_hooks.interrupted = NULL;
-    struct side *reject = st->reject, *late = st->late == st->reject ? NULL : st->late;
-    st->reject = st->late = NULL;
-    stage_must(st, side_close(reject, &e), &e);
-    stage_must(st, side_close(late, &e), &e);
+    stage_must(st, aside_close(st, &e), &e);
     report_clear();
     note_times(st);
     note_late(st);

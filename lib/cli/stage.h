@@ -33,6 +33,8 @@ struct stage_options {
     int64_t max_line, max_depth;
     /* talking */
     bool stats, explain, verbose, quiet, progress;
+    /* writing */
+    const char *wire;
 };
 
 /* A field that the command line names. */
@@ -42,12 +44,16 @@ struct wanted {
     bool seen;
 };
 
+/* Where events go that do not go through. */
+enum aside { ASIDE_REJECT, ASIDE_LATE, ASIDE_DUPS, ASIDES };
+
 struct stage {
     const struct tool *tool;
     struct stage_options o;
     struct texts operands;
     bool names_time;  /* --time or --lateness was given (EV_TIME is there for whoever needs one) */
     bool needs_time;  /* the tool sets it before stage_open() */
+    bool is_source;   /* no stage wrote what it reads; the tool sets it where that is always so */
     bool unwraps;     /* envelopes are read: take the events out */
     bool ended_early; /* the tool has left input unread: what is not in the rest is not known */
     bool writes_out;  /* events go to standard output: it is opened, and gets the abort line */
@@ -57,11 +63,13 @@ struct stage {
     struct zone *zone;
     struct expr *where;
     struct time_format times;
-    int time_field;           /* -1: none */
-    int control_field;        /* with unwraps: of "@ev" */
-    bool time_is_window_end;  /* rows of evwindow without --time */
-    bool time_by_environment; /* rows of evwindow without that field have window_end still */
-    struct wanted *wanted;    /* by the scanner's index */
+    int time_field;                  /* -1: none */
+    int control_field;               /* with unwraps: of "@ev" */
+    bool time_is_window_end;         /* rows of evwindow without --time */
+    struct control_time stream_time; /* as the stream that is read says it; owned */
+    int64_t time_minus;              /* µs to be taken from that field */
+    bool time_by_environment;        /* rows of evwindow without that field have window_end still */
+    struct wanted *wanted;           /* by the scanner's index */
     size_t n_wanted, n_unseen;
     bool looked;  /* for them, in an event at least */
     char **names; /* of fields in the first events, to find what a mistyped one was meant to be */
@@ -72,12 +80,13 @@ struct stage {
     struct source_list sources;
     struct inputs *inputs;
     struct out out;
-    struct side *reject;
-    struct side *late;
-    const char *late_dest; /* the tool sets it before stage_open(); NULL: none */
-    const char *dest;      /* so too, where it writes to a sink */
-    int64_t reject_limit;  /* INT64_MAX: none */
-    double reject_share;   /* of all events, judged at the end */
+    const char
+        *aside_dest[ASIDES];    /* NULL: none; the tool sets those of its own before stage_open() */
+    struct side *aside[ASIDES]; /* of one DEST by two names the same */
+    const char *dest;           /* so too, where it writes to a sink */
+    size_t waiting;             /* events that the tool has taken, and has not decided about */
+    int64_t reject_limit;       /* INT64_MAX: none */
+    double reject_share;        /* of all events, judged at the end */
     struct books books;
     struct buf scratch; /* unescaped text of the event at hand */
     struct buf unwrapped;
@@ -87,6 +96,10 @@ struct stage {
     /* Would the tool take the event, or find it bad input? NULL: it takes all. Leaves no trace. */
     bool (*takes)(struct stage *st, const struct event *ev, struct err *e);
     void (*abandon)(struct stage *st); /* the tool's clean-up before a failing exit, or NULL */
+    /* Where the watermark of what it writes is not that of what it reads, and where its events have
+     * their time elsewhere. */
+    int64_t (*holds)(struct stage *st, int64_t watermark);
+    struct control_time (*time_of_rows)(void);
     void (*hint)(struct stage *st, struct buf *out); /* why there is no output yet, or NULL */
     int64_t started_us, drawn_us, flushed_us;        /* by the monotonic clock */
 
@@ -116,6 +129,9 @@ void stage_open(struct stage *st, struct texts sources);
 
 bool stage_next(struct stage *st, struct event *ev);
 
+/* Of what the stage writes, now. */
+int64_t stage_watermark(struct stage *st);
+
 /* Before a failure: writes what others wait for, as before a read that may wait. */
 static inline void stage_deliver(struct stage *st) {
     if (st->batch) st->batch(st);
@@ -124,6 +140,8 @@ static inline void stage_deliver(struct stage *st) {
 /* The event is bad for what the tool needs of it: to --reject, or the end. It moves no watermark. */
 void stage_reject(struct stage *st, const struct event *ev, const char *code, const char *field,
     const struct json_field *value, struct err *e);
+/* The event is one that was there before: to --dups, and counted. */
+void stage_duplicate(struct stage *st, const struct event *ev);
 /* The event is late: to --late, and counted. */
 void stage_late(struct stage *st, const struct event *ev, int64_t window_start, int64_t late_by);
 

@@ -40,13 +40,18 @@ bool side_write(struct side *s, struct slice lines, struct err *e) {
     return check(s, output_add(s->output, lines, e) && output_flush(s->output, e), e);
 }
 
+void side_drop(struct side *s) {
+    if (!s) return;
+    output_close(s->output);
+    free(s);
+}
+
 bool side_close(struct side *s, struct err *e) {
     if (!s) return true;
     if (!s->failed) (void)check(s, output_end(s->output, e), e);
     bool ok = (!s->failed || output_cut(s->output)) && output_publish(s->output, e);
     if (s->failed) *e = s->why;
     ok = ok && !s->failed;
-    output_close(s->output);
-    free(s);
+    side_drop(s);
     return ok;
 }

@@ -71,6 +71,8 @@ bool dest_is_same(const char *a, const char *b);
 struct side;
 struct side *side_open(const char *dest, struct err *e);
 bool side_write(struct side *s, struct slice lines, struct err *e);
+/* Leaves what stands there as it was; takes NULL. */
+void side_drop(struct side *s);
 /* Publishes; takes NULL. The run's failure changes nothing. False also where a write had failed. */
 bool side_close(struct side *s, struct err *e);
 

@@ -68,6 +68,7 @@ static bool peek(struct file *f, struct err *e) {
         f->gzip = gunzip_new(read_stored, f);
         f->base.read = read_gzip;
     }
+    if (f->n_peeked && !f->gzip) f->base.first = f->peeked[0];
     const char *by = packer(f);
     return !by || err_set(e, EXIT_BAD_DATA,
                       "%s: packed by %s, and only gzip is read here; put %s -dc in front",

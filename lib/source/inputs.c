@@ -11,6 +11,7 @@ struct input {
     const char *path;
     struct bytes *bytes;     /* owned by the decoder */
     struct decoder *decoder; /* NULL before it is opened and after its end */
+    bool carries;            /* its events come with their watermarks */
     bool has_pending;        /* an event that was read to learn where an unseekable input begins */
     enum decoded pending;
     struct event event;
@@ -21,8 +22,9 @@ struct inputs {
     struct inputs_options o;
     struct input *all;
     size_t n;
-    struct input *current;        /* NULL at the end */
-    struct watermarks watermarks; /* only with lateness */
+    struct input *current; /* NULL at the end */
+    bool merges;           /* there are watermarks */
+    struct watermarks watermarks;
     int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
     int64_t reached; /* the stream's watermark when the last input was at its end */
     uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
@@ -33,9 +35,13 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     if (!i->bytes) return false;
     struct decode_options decode = in->o.decode;
     decode.at_rest = source_is_regular(i->path);
+    decode.may_open = decode.may_open && strcmp(i->path, "-") == 0;
     enum format f = in->o.format != FORMAT_AUTO ? in->o.format : format_of_name(slice_of(i->path));
     i->decoder = decoder_open(f, i->bytes, in->o.scanner, &decode, e);
-    return i->decoder != NULL;
+    if (!i->decoder) return false;
+    if (i->decoder->begin && !i->decoder->begin(i->decoder, e)) return err_at(e, "%s", i->path);
+    i->carries = i->decoder->open && i->decoder->open->watermarks;
+    return true;
 }
 
 static void input_close(struct inputs *in, struct input *i) {
@@ -53,18 +59,34 @@ static int64_t less(int64_t time, int64_t lateness) {
     return __builtin_sub_overflow(time, lateness, &candidate) ? TIME_NONE + 1 : candidate;
 }
 
+static bool accept(struct inputs *in, struct event *ev, bool peek, struct err *e) {
+    return !in->o.accept || in->o.accept(in->o.ctx, ev, peek, e);
+}
+
+/* The next event or what else the decoder finds; of text without time and watermark. */
+static enum decoded decode(struct input *i, struct event *ev, struct err *e) {
+    ev->time = ev->watermark = TIME_NONE;
+    return i->decoder->next(i->decoder, ev, e);
+}
+
+/* What the event makes its input's watermark. */
+static int64_t candidate(const struct inputs *in, const struct input *i, const struct event *ev) {
+    if (i->carries) return ev->watermark;
+    return in->o.has_lateness ? less(ev->time, in->o.lateness) : TIME_NONE;
+}
+
 /* An unseekable input gives its first event now and keeps it; one that is bad has no time, so the
  * input goes first and the event is reported then. */
 static bool begin_held(
     struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
     if (!input_open(in, i, e)) return false;
     i->has_pending = true;
-    i->pending = i->decoder->next(i->decoder, &i->event, &i->err);
+    i->pending = decode(i, &i->event, &i->err);
     *empty = i->pending == DECODED_END;
     *first = TIME_MIN - DAY_US;
     struct event probe = i->event;
-    if (i->pending == DECODED_EVENT && in->o.accept(in->o.ctx, &probe, true, &i->err))
-        *first = less(probe.time, in->o.lateness);
+    if (i->pending == DECODED_EVENT && accept(in, &probe, true, &i->err))
+        *first = candidate(in, i, &probe);
     return true;
 }
 
@@ -76,10 +98,10 @@ static bool begin_file(
     struct err ignored;
     enum decoded d;
     bool good = false;
-    while (!good && (d = i->decoder->next(i->decoder, &i->event, &ignored)) <= DECODED_BAD)
-        good = d == DECODED_EVENT && in->o.accept(in->o.ctx, &i->event, true, &ignored);
+    while (!good && (d = decode(i, &i->event, &ignored)) <= DECODED_CONTROL)
+        good = d == DECODED_EVENT && accept(in, &i->event, true, &ignored);
     *empty = false;
-    *first = good ? less(i->event.time, in->o.lateness) : TIME_MIN - DAY_US;
+    *first = good ? candidate(in, i, &i->event) : TIME_MIN - DAY_US;
     i->decoder->close(i->decoder);
     i->decoder = NULL;
     return true;
@@ -103,11 +125,22 @@ static bool begin_all(struct inputs *in, struct err *e) {
 
 /* Chooses whom to read from; opens it when it is its turn for the first time. */
 static bool choose(struct inputs *in, struct err *e) {
-    if (in->o.has_lateness)
+    if (in->merges)
         in->current = in->watermarks.n ? &in->all[watermarks_next(&in->watermarks)] : NULL;
     else if (!in->current) in->current = in->all;
     if (!in->current || in->current->decoder) return true;
     return input_open(in, in->current, e);
+}
+
+/* Are there watermarks, by --lateness or in the input? Of several files the first tells. */
+static bool find_merges(struct inputs *in, struct err *e) {
+    struct input *first = in->all;
+    in->merges = in->o.has_lateness;
+    if (in->merges || !in->n || (in->n > 1 && !source_is_regular(first->path))) return true;
+    if (!input_open(in, first, e)) return false;
+    in->merges = first->carries;
+    if (in->n > 1) input_close(in, first);
+    return true;
 }
 
 static int by_path(const void *a, const void *b) {
@@ -128,8 +161,9 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
         in->total = known ? in->total + (uint64_t)st.st_size : 0;
     }
     /* A tie of watermarks goes to the input in front: the order is then one of the data. */
-    if (o->has_lateness) qsort(in->all, in->n, sizeof *in->all, by_path);
-    if ((o->has_lateness && !begin_all(in, e)) || !choose(in, e)) {
+    bool opened = find_merges(in, e);
+    if (in->merges) qsort(in->all, in->n, sizeof *in->all, by_path);
+    if (!opened || (in->merges && !begin_all(in, e)) || !choose(in, e)) {
         inputs_close(in);
         return NULL;
     }
@@ -147,7 +181,7 @@ void inputs_close(struct inputs *in) {
 static bool finish_current(struct inputs *in, struct err *e) {
     input_close(in, in->current);
     in->reached = inputs_reached(in);
-    if (in->o.has_lateness) watermarks_end(&in->watermarks);
+    if (in->merges) watermarks_end(&in->watermarks);
     else if (++in->current == in->all + in->n) {
         in->current = NULL;
         return true;
@@ -156,7 +190,7 @@ static bool finish_current(struct inputs *in, struct err *e) {
 }
 
 static enum decoded take(struct input *i, struct event *ev, struct err *e) {
-    if (__builtin_expect(!i->has_pending, 1)) return i->decoder->next(i->decoder, ev, e);
+    if (__builtin_expect(!i->has_pending, 1)) return decode(i, ev, e);
     i->has_pending = false;
     *ev = i->event;
     *e = i->err;
@@ -173,8 +207,14 @@ static enum decoded failed(const struct event *ev, struct err *e) {
 static void settle(struct inputs *in) {
     if (in->at_hand == TIME_NONE) return;
     if (in->o.disorder) disorder_seen(in->o.disorder, in->at_hand);
-    if (in->o.has_lateness) watermarks_seen(&in->watermarks, less(in->at_hand, in->o.lateness));
+    if (in->o.has_lateness && !in->current->carries)
+        watermarks_seen(&in->watermarks, less(in->at_hand, in->o.lateness));
     in->at_hand = TIME_NONE;
+}
+
+static void obey(struct inputs *in, const struct control *c) {
+    if (c->kind == CONTROL_WATERMARK && in->current->carries)
+        watermarks_seen(&in->watermarks, c->watermark);
 }
 
 void inputs_forget(struct inputs *in) { in->at_hand = TIME_NONE; }
@@ -188,13 +228,19 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
             if (!finish_current(in, e)) return DECODED_FAILED;
             continue;
         }
+        ev->source = in->current->path; /* outlives the decoder */
         if (d == DECODED_FAILED) return failed(ev, e);
+        if (d == DECODED_CONTROL) {
+            obey(in, ev->control);
+            if (!choose(in, e)) return DECODED_FAILED;
+            continue;
+        }
         if (d == DECODED_ABORT && strcmp(in->current->path, "-") != 0)
             err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         if (d != DECODED_EVENT) return d;
-        ev->time = TIME_NONE;
-        if (in->o.accept && !in->o.accept(in->o.ctx, ev, false, e)) return DECODED_BAD;
-        ev->watermark = in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
+        if (in->current->carries) watermarks_seen(&in->watermarks, ev->watermark);
+        if (!accept(in, ev, false, e)) return DECODED_BAD;
+        ev->watermark = in->merges ? in->watermarks.stream : TIME_NONE;
         in->at_hand = ev->time;
         return DECODED_EVENT;
     }
@@ -204,13 +250,23 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
 int64_t inputs_reached(struct inputs *in) {
     settle(in);
     if (!in->current) return in->reached;
-    return in->o.has_lateness ? in->watermarks.stream : TIME_NONE;
+    return in->merges ? in->watermarks.stream : TIME_NONE;
 }
 
 int64_t inputs_watermark(struct inputs *in) {
     int64_t reached = inputs_reached(in);
     return in->current ? reached : TIME_END;
 }
+
+const struct control *inputs_stream(const struct inputs *in) {
+    return in->n == 1 && in->all->decoder ? in->all->decoder->open : NULL;
+}
+
+bool inputs_is_frames(const struct inputs *in) {
+    return inputs_stream(in) && in->all->bytes->first == FRAMES_FIRST;
+}
+
+bool inputs_has_watermarks(const struct inputs *in) { return in->merges; }
 
 const char *inputs_current(const struct inputs *in) {
     return in->current ? in->current->path : NULL;

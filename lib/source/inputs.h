@@ -20,7 +20,7 @@ struct inputs_options {
     int64_t lateness; /* µs */
     /* Looks at each event that was decoded: sets ev->time (TIME_NONE: it needs none), or returns false where the event
      * is bad. Called for the first event of a file twice: once to learn where the file begins (`peek`: would it be
-     * rejected later, it is bad now), once when it is read. NULL, where there is no lateness: all are good. */
+     * rejected later, it is bad now), once when it is read. NULL: all are good; not with lateness. */
     bool (*accept)(void *ctx, struct event *ev, bool peek, struct err *e);
     void *ctx;
     struct disorder *disorder; /* of the times of good events; borrowed, may be NULL */
@@ -42,6 +42,11 @@ void inputs_forget(struct inputs *in);
 int64_t inputs_watermark(struct inputs *in);
 /* The same of the events alone: after DECODED_END as it was before it. */
 int64_t inputs_reached(struct inputs *in);
+/* How the only input began, where it is a stream of frames or control lines; else NULL. Lives until the first event is read. */
+const struct control *inputs_stream(const struct inputs *in);
+bool inputs_is_frames(const struct inputs *in);
+/* Of any origin: --lateness, or the input's own. */
+bool inputs_has_watermarks(const struct inputs *in);
 /* The input that is read now, NULL at the end; and, of several, the one that holds the watermark back. */
 const char *inputs_current(const struct inputs *in);
 uint64_t inputs_blank(const struct inputs *in);

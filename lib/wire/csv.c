@@ -13,7 +13,7 @@
 #include "json/value.h"
 #include "wire/csv_columns.h"
 #include "wire/envelope.h"
-#include "wire/reader.h"
+#include "wire/judge.h"
 
 struct csv {
     struct decoder base;

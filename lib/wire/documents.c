@@ -3,7 +3,7 @@
  * an event is a line. Memory holds one element, never the array. */
 #include <stdlib.h>
 
-#include "wire/reader.h"
+#include "wire/judge.h"
 
 enum expected { ELEMENT_OR_END, ELEMENT, COMMA_OR_END };
 

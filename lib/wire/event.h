@@ -9,20 +9,19 @@
 #include "base/slice.h"
 #include "base/timestamp.h"
 #include "json/scan.h"
+#include "wire/control.h"
 
 struct event {
-    struct slice text;         /* the very bytes that were read, without the newline */
-    struct json_field *fields; /* the wanted ones, by their index in the scanner */
-    int64_t time;              /* TIME_NONE where the stage needs none */
-    int64_t watermark;         /* as it stood before this event; TIME_NONE without --lateness */
-    const char *source;        /* name of the file, "-" for standard input */
-    const char *bad_code;      /* of a DECODED_BAD, for its envelope: bad_json, bad_row, too_long,
+    struct slice text;             /* the very bytes that were read, without the newline */
+    struct json_field *fields;     /* the wanted ones, by their index in the scanner */
+    int64_t time;                  /* TIME_NONE where the stage needs none */
+    int64_t watermark;             /* as it stood before this event; TIME_NONE without --lateness */
+    const struct control *control; /* of a DECODED_CONTROL */
+    const char *source;            /* name of the file, "-" for standard input */
+    const char *bad_code; /* of a DECODED_BAD, for its envelope: bad_json, bad_row, too_long,
                                   not_object, control */
-    uint64_t line;             /* from 1; of a row and of a document the line where it begins */
+    uint64_t line;        /* from 1; of a row and of a document the line where it begins */
 };
-
-/* The top-level name that control lines carry and no event may. */
-#define CONTROL_FIELD "@ev"
 
 /* The event as a value to walk over with json_next(); white space may stand around it in the
  * text. */

@@ -1,7 +1,7 @@
 /* One JSON object a line. */
 #include <stdlib.h>
 
-#include "wire/reader.h"
+#include "wire/judge.h"
 
 struct lines {
     struct decoder base;
@@ -33,7 +33,15 @@ static enum decoded take_line(
         l->base.blank++;
         return DECODED_END;
     }
-    return judge_text(&l->judge, text, in->p + in->end + JSON_SLACK, ev, e);
+    enum decoded what = judge_text(&l->judge, text, in->p + in->end + JSON_SLACK, ev, e);
+    if (l->judge.ended) l->whole = in->at;
+    return what;
+}
+
+static enum decoded control(struct lines *l, struct event *ev, struct err *e) {
+    enum decoded what = judge_control(&l->judge, ev, e);
+    if (l->judge.ended) l->whole = l->in.at; /* nothing may follow */
+    return what;
 }
 
 /* The lines [at, whole) one by one; DECODED_END when a blank one was passed over. */
@@ -50,7 +58,7 @@ static inline enum decoded next_line(struct lines *l, struct event *ev, struct e
     ev->text = (struct slice){p, (size_t)(newline - p)};
     ev->fields = l->judge.fields;
     ev->line = ++l->line;
-    return judge_is_control(&l->judge) ? judge_control(&l->judge, ev, e) : DECODED_EVENT;
+    return judge_is_control(&l->judge) ? control(l, ev, e) : DECODED_EVENT;
 }
 
 /* No newline in [at, end), and the buffer may not grow any more: what it holds is shown, what
@@ -76,8 +84,30 @@ static bool fill(struct lines *l, struct err *e) {
     if (!reader_fill(&l->in, &fresh, e)) return false;
     l->base.bytes_read += l->in.end - before;
     if (l->skipping) skip(l, fresh);
-    l->whole = reader_last_line_end(&l->in, fresh);
+    l->whole = l->judge.ended ? 0 : reader_last_line_end(&l->in, fresh);
     return true;
+}
+
+/* Control lines begin with just these bytes, so that what only looks like an event is left to next(). */
+#define OPEN_LINE "{\"" CONTROL_FIELD "\":\"open\","
+
+static bool lines_begin(struct decoder *d, struct err *e) {
+    struct lines *l = (struct lines *)d;
+    struct reader *in = &l->in;
+    for (;;) {
+        struct slice has = {in->p + in->at, in->end - in->at};
+        size_t n = has.n < strlen(OPEN_LINE) ? has.n : strlen(OPEN_LINE);
+        const char *newline = memchr(has.p, '\n', has.n);
+        if (memcmp(has.p, OPEN_LINE, n) != 0 || in->eof || has.n > in->max_line) return true;
+        if (!newline && !fill(l, e)) return false;
+        if (!newline) continue;
+        if (!judge_open(&l->judge, (struct slice){has.p, (size_t)(newline - has.p)}, e))
+            return false;
+        in->at = (size_t)(newline + 1 - in->p);
+        l->line = 1;
+        l->base.open = &l->judge.open;
+        return true;
+    }
 }
 
 static enum decoded lines_next(struct decoder *d, struct event *ev, struct err *e) {
@@ -91,8 +121,10 @@ static enum decoded lines_next(struct decoder *d, struct event *ev, struct err *
             what = next_line(l, ev, e);
         } else if (left > in->max_line) {
             what = begin_skipping(l, ev, e);
+        } else if (l->judge.ended && left) {
+            return judge_beyond(e);
         } else if (in->eof) {
-            if (left == 0) return DECODED_END;
+            if (left == 0) return judge_end(&l->judge, e);
             what = take_line(l, left, 0, ev, e);
         } else if (!fill(l, e)) {
             ev->line = l->line;
@@ -113,7 +145,8 @@ static void lines_close(struct decoder *d) {
 struct decoder *lines_open(
     struct bytes *in, struct json_scanner *scanner, const struct decode_options *o) {
     struct lines *l = mem_zero(1, sizeof *l);
-    l->base = (struct decoder){.next = lines_next, .close = lines_close};
+    l->base = (struct decoder){
+        .begin = o->may_open ? lines_begin : NULL, .next = lines_next, .close = lines_close};
     reader_init(&l->in, in, o->max_line);
     judge_init(&l->judge, scanner, o);
     return &l->base;

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "wire/envelope.h"
-
 void reader_init(struct reader *r, struct bytes *in, size_t max_line) {
     *r = (struct reader){
         .in = in, .cap = READER_ROOM, .max_line = max_line ? max_line : MAX_LINE_DEFAULT};
@@ -76,52 +74,4 @@ enum decoded reader_too_long(const struct reader *r, struct event *ev, struct er
     if (n % (1 << 20) == 0) err_set(e, EXIT_BAD_DATA, "longer than %zu MiB (--max-line)", n >> 20);
     else err_set(e, EXIT_BAD_DATA, "longer than %zu bytes (--max-line)", n);
     return decoded_bad(ev, "too_long");
-}
-
-/* ---- the judge ---- */
-
-void judge_init(struct judge *j, struct json_scanner *scanner, const struct decode_options *o) {
-    struct json_step step = {.key = slice_of(CONTROL_FIELD)};
-    *j = (struct judge){.scanner = scanner,
-        .control = json_want(scanner, &(struct json_path){&step, 1}),
-        .obeys = !o->at_rest};
-}
-
-void judge_free(struct judge *j) { free(j->fields); }
-
-enum decoded judge_control(const struct judge *j, struct event *ev, struct err *e) {
-    if (!abort_read(ev->text, e)) {
-        err_set(
-            e, EXIT_BAD_DATA, "a top-level \"" CONTROL_FIELD "\" is reserved for control lines");
-    } else if (j->obeys) {
-        return DECODED_ABORT;
-    } else {
-        e->code = EXIT_BAD_DATA;
-        err_at(e, "an abort line");
-    }
-    return decoded_bad(ev, "control");
-}
-
-static const char *with_article(char first) {
-    switch (first) {
-    case '[': return "an array";
-    case '"': return "a string";
-    case 't': return "true";
-    case 'f': return "false";
-    case 'n': return "null";
-    default: return "a number";
-    }
-}
-
-enum decoded judge_text(
-    struct judge *j, struct slice text, const char *limit, struct event *ev, struct err *e) {
-    ev->text = text;
-    ev->fields = judge_fields(j);
-    if (!json_scan(j->scanner, text, limit, ev->fields, e)) return decoded_bad(ev, "bad_json");
-    char first = text.p[strspn(text.p, " \t\r\n")];
-    if (first != '{') {
-        err_set(e, EXIT_BAD_DATA, "not a JSON object, found %s", with_article(first));
-        return decoded_bad(ev, "not_object");
-    }
-    return judge_is_control(j) ? judge_control(j, ev, e) : DECODED_EVENT;
 }

@@ -1,5 +1,4 @@
-/* What the decoders share: a buffer that is filled from bytes, and the judgement of one JSON text.
- * Private to this room. */
+/* What the decoders share: a buffer that is filled from bytes. Private to this room. */
 #ifndef EV_WIRE_READER_H
 #define EV_WIRE_READER_H
 
@@ -38,42 +37,14 @@ struct slice reader_shown(const struct reader *r);
 /* Says `longer than 16 MiB (--max-line)`; returns DECODED_BAD. */
 enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e);
 
-/* The scanner of a stage with what every decoder asks of it. */
-struct judge {
-    struct json_scanner *scanner;
-    struct json_field *fields; /* made at the first use, when all has been wanted */
-    int control;               /* the index of "@ev" */
-    bool obeys;                /* an abort line, else it is bad input */
-};
-
-void judge_init(struct judge *j, struct json_scanner *scanner, const struct decode_options *o);
-void judge_free(struct judge *j);
-
-/* The wanted fields of the next event. */
-static inline struct json_field *judge_fields(struct judge *j) {
-    if (__builtin_expect(!j->fields, 0))
-        j->fields = mem_zero((size_t)json_wanted(j->scanner), sizeof *j->fields);
-    return j->fields;
-}
-
-static inline bool judge_is_control(const struct judge *j) {
-    return j->fields[j->control].kind != JSON_MISSING;
-}
-
-/* What ev->text, an object with a top-level "@ev", is: DECODED_ABORT or DECODED_BAD. */
-enum decoded judge_control(const struct judge *j, struct event *ev, struct err *e);
-
-/* Scans a text that may be anything; ev->text and ev->fields are set. DECODED_EVENT, _ABORT or
- * _BAD. */
-enum decoded judge_text(
-    struct judge *j, struct slice text, const char *limit, struct event *ev, struct err *e);
-
 /* For `return`: sets ev->bad_code and is DECODED_BAD. */
 enum decoded decoded_bad(struct event *ev, const char *code);
 
 struct decoder *lines_open(
     struct bytes *in, struct json_scanner *scanner, const struct decode_options *o);
 /* EXIT_USAGE as decode_options_check(). */
+struct decoder *frames_open(
+    struct bytes *in, struct json_scanner *scanner, const struct decode_options *o);
 struct decoder *csv_open(struct bytes *in, struct json_scanner *scanner,
     const struct decode_options *o, char delimiter, struct err *e);
 struct decoder *documents_open(

@@ -1,6 +1,8 @@
 """The laws of evutils, each a function whose name says what holds. Prints its seed."""
 
+import datetime
 import gzip
+import io
 import json
 import os
 import random
@@ -19,6 +21,8 @@ ENV = {"PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 ENV["ASAN_OPTIONS"] = "detect_leaks=0"  # what a tool holds to its end it leaves to exit
 ENV |= {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 getcontext().prec = 200
+sys.path.insert(0, str(ROOT / "tests/frames"))
+import read  # noqa: E402
 
 
 class Missing(Exception):
@@ -193,8 +197,6 @@ def random_events(rng, n):
 
 def stamp(ms):
     days, rest = divmod(ms, 86400000)
-    import datetime
-
     d = datetime.date(1970, 1, 1) + datetime.timedelta(days)
     return f"{d}T{rest // 3600000:02}:{rest // 60000 % 60:02}:{rest // 1000 % 60:02}.{rest % 1000:03}Z"
 
@@ -323,6 +325,78 @@ def what_passes_keeps_its_bytes(tmp, rng):
     same(gzip.decompress((tmp / "y.ndjson.gz").read_bytes()), text)
 
 
+# ---- encodings ----
+
+
+def micros(text):
+    at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (at - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) // datetime.timedelta(microseconds=1)
+
+
+def frames_are_what_the_page_says(tmp, rng):
+    """A reader made from evframe(5) finds the events, their times and the watermark before each."""
+    text = random_events(rng, 300)
+    stream = tool("evcat", "--time", "ts", "--lateness", "1m", "--wire", "frames", stdin=text)
+    records = list(read.read(io.BytesIO(stream)))
+    assert records[0]["@ev"] == "open" and records[-1] == {"@ev": "end", "final": True}
+    newest = watermark = None
+    lines = iter(text.splitlines())
+    for record in records[1:-1]:
+        if isinstance(record, dict):  # told between events, to whom waits
+            assert record["@ev"] == "watermark" and micros(record["time"]) == watermark, (record, watermark)
+            continue
+        time, mark, event = record
+        line = next(lines)
+        assert event == line and mark == watermark, (event, mark, watermark)
+        assert time == micros(json.loads(line)["ts"])
+        newest = time if newest is None else max(newest, time)
+        watermark = newest - 60 * 10**6
+    assert not list(lines)
+
+
+def encodings_agree(tmp, rng):
+    """The same rows, and the same late events, whatever travels between the tools."""
+    for i in range(20):
+        (tmp / "in.ndjson").write_bytes(random_events(rng, rng.choice([3, 300])))
+        options, by, aggs, _ = random_query(rng)
+        at = lambda name: options[options.index(name) : options.index(name) + 2] if name in options else []
+        reads = at("--time") + at("--lateness") + at("--tz")
+        windows = [o for k, o in enumerate(options) if o not in ("--time", "--lateness") and (not k or options[k - 1] not in ("--time", "--lateness"))]
+        args = ["-q", *by, *[a for _, a in aggs]]
+        late = ["--late", tmp / "late"] if at("--lateness") else []
+        want = tool("evwindow", *options, *args, *late, "-i", tmp / "in.ndjson")
+        want_late = tool("evcat", "--unwrap", tmp / "late") if late else b""
+        for wire in "control", "frames":
+            stream = tool("evcat", *reads, "--wire", wire, tmp / "in.ndjson")
+            for middle in stream, tool("evcat", stdin=stream) if wire == "frames" else stream:
+                rows = tool("evwindow", *windows, *args, *late, stdin=middle)
+                try:
+                    same(tool("evsink", "-", stdin=rows), want)
+                    same(tool("evcat", "--unwrap", tmp / "late") if late else b"", want_late)
+                except AssertionError as e:
+                    raise AssertionError(f"round {i}, {wire}: {' '.join(options + by)}: {e}") from None
+
+
+def a_stream_that_is_cut_or_changed_publishes_nothing(tmp, rng):
+    text = random_events(rng, 100)
+    out = tmp / "out.ndjson"
+    whole = tmp / "whole"
+    for wire in "control", "frames":
+        with open(whole, "wb") as f:  # a file: its payloads have checksums
+            subprocess.run(["evcat", "--time", "ts", "--lateness", "1m", "--wire", wire], input=text, stdout=f, env=ENV, check=True)
+        stream = whole.read_bytes()
+        # A text of control lines is told by its first line.
+        for cut in rng.sample(range(1 if wire == "frames" else stream.index(b"\n") + 1, len(stream)), 100):
+            p = subprocess.run(["evsink", out], input=stream[:cut], capture_output=True, env=ENV)
+            assert p.returncode in (74, 65) and not out.exists() or cut == len(stream) - 1 and wire == "control", (wire, cut, p)
+        if wire == "control":
+            continue
+        for _ in range(200):
+            at, bit = rng.randrange(len(stream)), 1 << rng.randrange(8)
+            p = subprocess.run(["evsink", out], input=stream[:at] + bytes([stream[at] ^ bit]) + stream[at + 1 :], capture_output=True, env=ENV)
+            assert p.returncode in (65, 74) and not out.exists(), (at, bit, p)
+
+
 # ---- two windows in a row, and the repair of late events ----
 
 
@@ -348,6 +422,12 @@ def windows_over_windows_lose_nothing(tmp, rng):
             "evwindow -q --time ts --lateness 1m --allowed-lateness 2h --every 15m --by k n=count 's=sum(p)' | "
             "evwindow --lateness 3h --where 'final = true' --every 1h --by k 'n=sum(n)' 's=sum(s)'", text)
         same(corrected, direct)
+        # Streams that carry the watermark need none of this: the first stage holds it back.
+        for lateness in "", "--allowed-lateness 2h":
+            held = pipe(
+                f"evcat --time ts --lateness {'1m' if lateness else '2h'} --wire frames | evwindow -q {lateness} --every 15m --by k n=count 's=sum(p)' | "
+                f"evwindow {lateness and '--where final=true'} --every 1h --by k 'n=sum(n)' 's=sum(s)' | evsink -", text)
+            same(held, direct)
 
 
 def late_events_are_corrected_in(tmp, rng):
@@ -389,6 +469,7 @@ LAWS = [real(name, every) for name in SETS for every in ("15m", "1h")]
 LONG = {"real_retail_15m", "real_taxi_15m"}  # half a minute each: with LAWS_ALL=1, or by name
 LAWS += [late_on_real_data, retail_streams_in_bounded_memory, random_windows_are_the_oracles, rejected_events_move_nothing, portable_and_avx2_agree,
          shuffling_within_the_lateness_changes_nothing, cutting_the_input_anywhere_changes_nothing, what_passes_keeps_its_bytes,
+         frames_are_what_the_page_says, encodings_agree, a_stream_that_is_cut_or_changed_publishes_nothing,
          windows_over_windows_lose_nothing, late_events_are_corrected_in, sums_are_exact_in_any_order]
 
 

@@ -35,14 +35,30 @@ static inline bool pieces_read(struct bytes *b, void *to, size_t room, size_t *g
 static inline void pieces_close(struct bytes *b) { (void)b; }
 
 static inline struct pieces pieces_of(struct slice s, uint64_t seed, size_t most) {
-    return (struct pieces){.base = {.name = "test", .read = pieces_read, .close = pieces_close},
+    return (struct pieces){.base = {.name = "test",
+                               .first = s.n ? (unsigned char)s.p[0] : 0,
+                               .read = pieces_read,
+                               .close = pieces_close},
         .left = s,
         .random = seed,
         .most = most};
 }
 
-/* A line for each event: `event 3 {"a":1}`, `bad 4 code: message [text]`, `abort 5 message`,
- * `failed 6 message`; at the end `end`, and `blank 2` where lines were blank. */
+static inline void transcribe_time(struct buf *out, const char *name, int64_t t) {
+    if (t == TIME_NONE) return;
+    buf_printf(out, " %s ", name);
+    if (t >= TIME_MIN && t <= TIME_MAX) buf_add_time(out, t);
+    else buf_printf(out, "%lld", (long long)t);
+}
+
+static inline void transcribe_control(struct buf *out, const struct control *c) {
+    buf_adds(out, "control ");
+    control_write(out, c);
+    buf_addc(out, '\n');
+}
+
+/* A line for each event: `event 3 {"a":1}`, `bad 4 code: message [text]`, `abort 5 message`, `control {...}`,
+ * `failed 6 message`; at the end `blank 2` where lines were blank. An event's own time and watermark follow it. */
 static inline void transcribe(
     struct buf *out, enum format format, const struct decode_options *o, struct pieces *in) {
     struct json_scanner *scanner = json_scanner_new(1024);
@@ -53,10 +69,17 @@ static inline void transcribe(
         json_scanner_free(scanner);
         return;
     }
-    for (;;) {
-        struct event ev = {0};
+    bool begun = !d->begin || d->begin(d, &e);
+    if (!begun) buf_printf(out, "failed at its beginning: %s\n", e.text);
+    if (d->open) transcribe_control(out, d->open);
+    while (begun) {
+        struct event ev = {.time = TIME_NONE, .watermark = TIME_NONE};
         enum decoded what = d->next(d, &ev, &e);
         if (what == DECODED_END) break;
+        if (what == DECODED_CONTROL) {
+            transcribe_control(out, ev.control);
+            continue;
+        }
         static const char *const names[] = {[DECODED_EVENT] = "event",
             [DECODED_BAD] = "bad",
             [DECODED_ABORT] = "abort",
@@ -66,6 +89,8 @@ static inline void transcribe(
         else if (what == DECODED_BAD) buf_printf(out, "%s: %s [", ev.bad_code, e.text);
         else buf_adds(out, e.text);
         if (what == DECODED_BAD) buf_add_slice(out, ev.text), buf_addc(out, ']');
+        if (what == DECODED_EVENT) transcribe_time(out, "time", ev.time);
+        if (what == DECODED_EVENT) transcribe_time(out, "watermark", ev.watermark);
         buf_addc(out, '\n');
         if (what == DECODED_FAILED) break;
     }

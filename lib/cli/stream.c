@@ -1,0 +1,108 @@
+#include "cli/stream.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "json/path.h"
+
+/* ---- what is read ---- */
+
+/* --time with a stream that has times already may say the same, but not something else. */
+static void check_time(struct stage *st, const struct control *open) {
+    struct err e;
+    bool named = st->o.time && !st->time_by_environment;
+    if (!named || strcmp(st->o.time, open->time.field) == 0) return;
+    err_set(&e, EXIT_USAGE,
+        "--time %s: the events that come in have their time already, by %s; leave it out",
+        st->o.time, open->time.field);
+    stage_fail(st, &e);
+}
+
+/* Times without an offset in control lines: a process has one zone. */
+static void take_zone(struct stage *st, const char *name) {
+    struct err e;
+    if (!name) return;
+    if (st->o.tz && strcmp(st->o.tz, name) != 0) {
+        err_set(&e, EXIT_USAGE, "--tz %s: the times that come in are of %s", st->o.tz, name);
+        stage_fail(st, &e);
+    }
+    if (!st->zone) st->zone = zone_open(name, &e);
+    stage_must(st, st->zone || err_at(&e, "the open record"), &e);
+    st->times.zone = st->zone;
+}
+
+/* Among control lines the time lies in the field that they name; in frames each event brings it. */
+static void take_time(struct stage *st, const struct control_time *t) {
+    struct json_path path;
+    struct err e;
+    stage_must(
+        st, json_path_parse(slice_of(t->field), &path, &e) || err_at(&e, "the open record"), &e);
+    st->time_field = stage_want_path(st, &path, NULL);
+    json_path_free(&path);
+    st->time_is_window_end = st->time_by_environment = false;
+    st->time_minus = t->minus;
+    st->times.format = t->format;
+    st->times.unit = t->unit;
+    take_zone(st, t->zone);
+}
+
+void stream_take(struct stage *st) {
+    const struct control *open = inputs_stream(st->inputs);
+    if (!open) return;
+    st->stream_time = control_time_copy(&open->time);
+    if (open->time.field) check_time(st, open);
+    if (open->time.field && !inputs_is_frames(st->inputs)) take_time(st, &st->stream_time);
+    if (open->watermarks && st->o.has_lateness)
+        stage_note(st, "the stream that comes in has watermarks: --lateness has no say");
+}
+
+/* ---- what is written ---- */
+
+static enum wire wire_named(struct stage *st, const char *name, const char *option) {
+    static const char *const names[] = {"text", "control", "frames"};
+    struct err e;
+    for (int w = WIRE_TEXT; w <= WIRE_FRAMES; w++)
+        if (strcmp(name, names[w]) == 0) return (enum wire)w;
+    err_set(&e, EXIT_USAGE, "%s: not an encoding: %s; there are text, control and frames", option,
+        QUOTED(slice_of(name)));
+    stage_fail(st, &e);
+}
+
+/* A stage writes what it reads; where it begins the stream, what EV_WIRE says. */
+static enum wire choose_wire(struct stage *st, bool *named) {
+    const char *environment = getenv("EV_WIRE");
+    *named = st->o.wire != NULL;
+    if (st->o.wire) return wire_named(st, st->o.wire, "--wire");
+    bool by_pipe = strcmp(st->sources.paths[0], "-") == 0;
+    if (by_pipe && inputs_stream(st->inputs))
+        return inputs_is_frames(st->inputs) ? WIRE_FRAMES : WIRE_CONTROL;
+    if (st->is_source && environment && *environment) return wire_named(st, environment, "EV_WIRE");
+    return WIRE_TEXT;
+}
+
+static struct control_time time_of_events(const struct stage *st) {
+    bool of_rows = st->time_is_window_end;
+    if (st->time_of_rows) return st->time_of_rows();
+    if (st->stream_time.field) return control_time_copy(&st->stream_time);
+    if (!st->needs_time) return (struct control_time){0};
+    return control_time_copy(&(struct control_time){.field = st->wanted[st->time_field].path,
+        .format = (char *)(uintptr_t)st->times.format,
+        .zone = (char *)(uintptr_t)(st->zone ? zone_name(st->zone) : NULL),
+        .unit = st->times.unit,
+        .minus = of_rows});
+}
+
+void stream_start(struct stage *st) {
+    bool named;
+    enum wire wire = choose_wire(st, &named);
+    if (isatty(STDOUT_FILENO) && (!named || wire == WIRE_FRAMES)) wire = WIRE_TEXT;
+    struct control open = {.tool = mem_str(slice_of(st->tool->name)),
+        .watermarks = inputs_has_watermarks(st->inputs),
+        .time = time_of_events(st)};
+    out_start(&st->out, wire, &open);
+}
+
+int64_t stage_watermark(struct stage *st) {
+    int64_t watermark = st->inputs ? inputs_reached(st->inputs) : TIME_NONE;
+    return st->holds ? st->holds(st, watermark) : watermark;
+}

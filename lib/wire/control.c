@@ -1,0 +1,167 @@
+#include "wire/control.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+static const char *const kinds[] = {
+    [CONTROL_OPEN] = "open", [CONTROL_WATERMARK] = "watermark", [CONTROL_END] = "end"};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+static const char *const units[] = {
+    [UNIT_GUESS] = NULL, [UNIT_S] = "s", [UNIT_MS] = "ms", [UNIT_US] = "us", [UNIT_NS] = "ns"};
+enum { UNITS = sizeof units / sizeof *units };
+
+/* ---- writing ---- */
+
+static void set_text(json_t *of, const char *name, const char *text) {
+    if (text) json_object_set_new(of, name, json_string(text));
+}
+
+static json_t *pack_time(const struct control_time *t) {
+    json_t *o = json_object();
+    set_text(o, "field", t->field);
+    set_text(o, "format", t->format);
+    set_text(o, "unit", units[t->unit]);
+    set_text(o, "zone", t->zone);
+    if (t->minus) json_object_set_new(o, "minus_us", json_integer(t->minus));
+    return o;
+}
+
+static void pack(json_t *o, const struct control *c) {
+    struct buf text = {0};
+    switch (c->kind) {
+    case CONTROL_OPEN:
+        json_object_set_new(o, "version", json_integer(STREAM_VERSION));
+        set_text(o, "tool", c->tool);
+        if (c->time.field) json_object_set_new(o, "time", pack_time(&c->time));
+        json_object_set_new(o, "watermarks", json_boolean(c->watermarks));
+        break;
+    case CONTROL_WATERMARK:
+        buf_add_time(&text, c->watermark);
+        json_object_set_new(o, "time", json_stringn(text.p, text.n));
+        break;
+    case CONTROL_END: json_object_set_new(o, "final", json_boolean(c->final)); break;
+    }
+    buf_free(&text);
+}
+
+static int append(const char *p, size_t n, void *out) {
+    buf_add(out, p, n);
+    return 0;
+}
+
+void control_write(struct buf *out, const struct control *c) {
+    json_t *o = json_object();
+    set_text(o, CONTROL_FIELD, kinds[c->kind]);
+    pack(o, c);
+    if (!o || json_dump_callback(o, append, out, JSON_COMPACT) != 0) mem_exhausted(out->n);
+    json_decref(o);
+}
+
+/* ---- reading ---- */
+
+static bool bad(struct err *e, const char *kind, const char *what) {
+    return err_set(e, EXIT_BAD_DATA, "a control record \"%s\": %s", kind, what);
+}
+
+/* A member that may be missing: its text, owned, or NULL. False where it is something else. */
+static bool get_text(const json_t *of, const char *name, char **out) {
+    const json_t *v = json_object_get(of, name);
+    if (json_is_string(v)) *out = mem_str(slice_of(json_string_value(v)));
+    return !v || json_is_string(v);
+}
+
+static bool get_unit(const json_t *of, enum time_unit *out) {
+    const json_t *v = json_object_get(of, "unit");
+    const char *text = json_string_value(v);
+    for (int u = UNIT_S; text && u < UNITS; u++)
+        if (strcmp(text, units[u]) == 0) *out = (enum time_unit)u;
+    return !v || *out != UNIT_GUESS;
+}
+
+static bool get_flag(const json_t *of, const char *name, bool *out) {
+    const json_t *v = json_object_get(of, name);
+    *out = json_is_true(v);
+    return json_is_boolean(v);
+}
+
+static bool get_minus(const json_t *of, int64_t *out) {
+    const json_t *v = json_object_get(of, "minus_us");
+    *out = json_integer_value(v);
+    return !v || (json_is_integer(v) && *out >= 0 && *out <= DAY_US);
+}
+
+bool stream_version_is_known(int64_t version, struct err *e) {
+    return version == STREAM_VERSION ||
+           err_set(e, EXIT_BAD_DATA,
+               "the stream is of version %lld, and this tool knows version %d: take tools of one "
+               "release for a pipeline",
+               (long long)version, STREAM_VERSION);
+}
+
+static bool read_open(const json_t *o, struct control *c, struct err *e) {
+    const json_t *version = json_object_get(o, "version"), *time = json_object_get(o, "time");
+    if (!stream_version_is_known(json_integer_value(version), e)) return false;
+    if (!get_text(o, "tool", &c->tool)) return bad(e, "open", "\"tool\" is no text");
+    if (!get_flag(o, "watermarks", &c->watermarks)) return bad(e, "open", "no \"watermarks\"");
+    if (!time) return true;
+    return (get_text(time, "field", &c->time.field) && c->time.field &&
+               get_text(time, "format", &c->time.format) && get_unit(time, &c->time.unit) &&
+               get_text(time, "zone", &c->time.zone) && get_minus(time, &c->time.minus)) ||
+           bad(e, "open", "\"time\" is not understood");
+}
+
+static bool read_watermark(const json_t *o, struct control *c, struct err *e) {
+    const char *text = json_string_value(json_object_get(o, "time"));
+    struct time_format plain = {0};
+    return (text && time_parse(&plain, slice_of(text), &c->watermark) == TIME_OK) ||
+           bad(e, "watermark", "no \"time\"");
+}
+
+static bool read_kind(const json_t *o, struct control *c, struct err *e) {
+    const char *name = json_string_value(json_object_get(o, CONTROL_FIELD));
+    int kind = 0;
+    while (name && kind < KINDS && strcmp(name, kinds[kind]) != 0) kind++;
+    c->kind = (enum control_kind)kind;
+    return (name && kind < KINDS) ||
+           err_set(e, EXIT_BAD_DATA, "no control record is named %s",
+               name ? QUOTED(slice_of(name)) : "so: \"" CONTROL_FIELD "\" is no text");
+}
+
+static bool read_members(const json_t *o, struct control *c, struct err *e) {
+    if (!read_kind(o, c, e)) return false;
+    switch (c->kind) {
+    case CONTROL_OPEN: return read_open(o, c, e);
+    case CONTROL_WATERMARK: return read_watermark(o, c, e);
+    case CONTROL_END: return get_flag(o, "final", &c->final) || bad(e, "end", "no \"final\"");
+    }
+    return false;
+}
+
+bool control_read(struct slice object, struct control *c, struct err *e) {
+    *c = (struct control){0};
+    json_error_t why;
+    json_t *o = json_loadb(object.p, object.n, 0, &why);
+    bool ok = o ? read_members(o, c, e)
+                : err_set(e, EXIT_BAD_DATA, "a control record is not understood: %s", why.text);
+    json_decref(o);
+    if (!ok) control_free(c);
+    return ok;
+}
+
+void control_free(struct control *c) {
+    free(c->tool);
+    free(c->time.field);
+    free(c->time.format);
+    free(c->time.zone);
+    *c = (struct control){0};
+}
+
+static char *copy(const char *text) { return text ? mem_str(slice_of(text)) : NULL; }
+
+struct control_time control_time_copy(const struct control_time *t) {
+    return (struct control_time){.field = copy(t->field),
+        .format = copy(t->format),
+        .zone = copy(t->zone),
+        .unit = t->unit,
+        .minus = t->minus};
+}
