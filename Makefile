@@ -17,7 +17,7 @@ LDLIBS  = -lcsv -lz -ljansson
 
 # The rooms, lowest last: a room may include what stands to its right (tests/lint-arrows checks it).
 ROOMS = cli source sink op wire expr json base
-TOOLS = evcat evwindow evsink
+TOOLS = evcat evdedupe evwindow evsink
 
 room_objs = $(patsubst %.c,$B/%.o,$(wildcard lib/$1/*.c))
 archives  = $(foreach r,$1,$B/lib$r.a)

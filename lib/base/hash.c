@@ -11,6 +11,11 @@ uint64_t hash_bytes(const void *p, size_t n, uint64_t seed) {
     return XXH3_64bits_withSeed(p, n, seed);
 }
 
+struct hash128 hash_identity(const void *p, size_t n, uint64_t seed) {
+    XXH128_hash_t h = XXH3_128bits_withSeed(p, n, seed);
+    return (struct hash128){h.high64, h.low64};
+}
+
 uint64_t hash_seed(void) {
     uint64_t seed;
     if (getentropy(&seed, sizeof seed) == 0) return seed;

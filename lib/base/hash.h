@@ -6,6 +6,11 @@
 #include <stdint.h>
 
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
+/* May stand for the bytes themselves: of 10^10 keys two have the same with a chance of 10^-19. */
+struct hash128 {
+    uint64_t high, low;
+};
+struct hash128 hash_identity(const void *p, size_t n, uint64_t seed);
 /* A random seed from the system. */
 uint64_t hash_seed(void);
 

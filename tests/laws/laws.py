@@ -397,6 +397,58 @@ def a_stream_that_is_cut_or_changed_publishes_nothing(tmp, rng):
             assert p.returncode in (65, 74) and not out.exists(), (at, bit, p)
 
 
+# ---- duplicates ----
+
+
+def dedupe(lines, key, within, allowed, lateness):
+    """What passes, what is a duplicate, what is late: lists of lines."""
+    passed, dups, late, firsts, newest = [], [], [], {}, None
+    for line in lines:
+        e = json.loads(line, parse_float=Decimal, parse_int=Decimal)
+        k = e.get(key)
+        k = (type(k).__name__, k)  # 1 and "1" and true are three, 1 and 1.0 are one
+        t = micros(e["ts"])
+        mark = None if newest is None or lateness is None else newest - lateness
+        newest = t if newest is None else max(newest, t)
+        seen = firsts.setdefault(k, [])
+        if within is not None and mark is not None and t + allowed < mark:
+            late.append(line)
+        elif any((within is None or abs(t - f) < within) and (within is None or mark is None or mark < f + within + allowed) for f in seen):
+            dups.append(line)
+        else:
+            seen.append(t)
+            passed.append(line)
+    return passed, dups, late
+
+
+def duplicates_are_what_the_page_says(tmp, rng):
+    spans = {"1s": 10**6, "20m": 20 * 60 * 10**6, "0s": 0, "1m": 60 * 10**6, "2h": 7200 * 10**6, None: None}
+    for i in range(60):
+        lines = random_events(rng, rng.choice([3, 100, 600])).splitlines()
+        within = rng.choice([None, "1s", "20m", "2h"])
+        lateness = rng.choice([None, "0s", "1m", "2h"])
+        allowed = rng.choice([None, "0s", "1m", "2h"]) if within else None
+        key = rng.choice(["k", "q", "p"])
+        args = ["evdedupe", "-q", "--key", key, "--dups", tmp / "dups", "--stats"]
+        args += ["--within", within] if within else []
+        args += ["--time", "ts"] if within or lateness else []
+        args += ["--lateness", lateness] if lateness else []
+        args += ["--allowed-lateness", allowed] if allowed else []
+        args += ["--late", tmp / "late"] if within and lateness else []
+        want = dedupe(lines, key, spans[within], spans[allowed or within], spans[lateness])
+        p = subprocess.run([str(a) for a in args], input=b"\n".join(lines), capture_output=True, env=ENV)
+        assert p.returncode == 0, p.stderr
+        b = json.loads(p.stderr.splitlines()[-1])
+        try:
+            assert [b["in"], b["passed"], b["duplicates"], b["late"]] == [len(lines), *map(len, want)], (b, [*map(len, want)])
+            same(p.stdout, b"\n".join(want[0]))
+            same(tool("evcat", "--unwrap", tmp / "dups"), b"\n".join(want[1]))
+            if within and lateness:
+                same(tool("evcat", "--unwrap", tmp / "late"), b"\n".join(want[2]))
+        except AssertionError as e:
+            raise AssertionError(f"round {i}: {args}: {e}") from None
+
+
 # ---- two windows in a row, and the repair of late events ----
 
 
@@ -470,7 +522,7 @@ LONG = {"real_retail_15m", "real_taxi_15m"}  # half a minute each: with LAWS_ALL
 LAWS += [late_on_real_data, retail_streams_in_bounded_memory, random_windows_are_the_oracles, rejected_events_move_nothing, portable_and_avx2_agree,
          shuffling_within_the_lateness_changes_nothing, cutting_the_input_anywhere_changes_nothing, what_passes_keeps_its_bytes,
          frames_are_what_the_page_says, encodings_agree, a_stream_that_is_cut_or_changed_publishes_nothing,
-         windows_over_windows_lose_nothing, late_events_are_corrected_in, sums_are_exact_in_any_order]
+         duplicates_are_what_the_page_says, windows_over_windows_lose_nothing, late_events_are_corrected_in, sums_are_exact_in_any_order]
 
 
 def main(names):

@@ -1,0 +1,219 @@
+/* evdedupe - pass on the first event of each key; evdedupe(1). */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cli/fields.h"
+#include "cli/stage.h"
+#include "expr/value.h"
+#include "op/seen.h"
+
+static struct {
+    struct texts key;
+    const char *late, *dups;
+    int64_t within, allowed_lateness;
+    bool has_within, has_allowed_lateness;
+} o;
+static struct stage st = {
+    .writes_out = true, .books = {.result = "passed", .finds_duplicates = true}};
+
+static const struct option options[] = {
+    {"key", .kind = OPTION_LIST, .arg = "A,B", .help = "fields that are alike in duplicates",
+        .to = &o.key},
+    {"within", .kind = OPTION_DURATION, .arg = "D",
+        .help = "only so far from the first in event time", .to = &o.within,
+        .given = &o.has_within},
+    {"allowed-lateness", .kind = OPTION_DURATION, .arg = "D",
+        .help = "events behind the watermark up to this pass; as --within",
+        .to = &o.allowed_lateness, .given = &o.has_allowed_lateness},
+    {"late", .kind = OPTION_TEXT, .arg = "DEST", .help = "where later events go", .to = &o.late,
+        .hint = HINT_FILE},
+    {"dups", .kind = OPTION_TEXT, .arg = "DEST", .help = "where duplicates go", .to = &o.dups,
+        .hint = HINT_FILE},
+    {"wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",
+        .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"},
+    {"input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input",
+        .to = &stage_options.input, .hint = HINT_FILE},
+};
+
+static struct option_group groups[5];
+static const struct tool tool = {
+    .name = "evdedupe",
+    .summary = "pass on the first event of each key",
+    .synopsis = "[options] --key A,B",
+    .example = "evdedupe --key event_id --within 20m --time event_ts --lateness 1m < orders.ndjson",
+    .groups = groups,
+    .n_groups = 5,
+};
+
+static int *key_fields;
+static size_t n_key_fields;
+static struct buf key;
+
+/* ---- the command line ---- */
+
+static _Noreturn void usage(const char *message) {
+    struct err e;
+    err_set(&e, EXIT_USAGE, "%s", message);
+    stage_fail(&st, &e);
+}
+
+static void add_key_field(struct stage *s, void *ctx, const struct json_path *path) {
+    (void)ctx;
+    key_fields = mem_grow(key_fields, n_key_fields + 1, sizeof *key_fields);
+    key_fields[n_key_fields++] = stage_want_path(s, path, "--key");
+}
+
+static void parse(void) {
+    if (st.operands.n) usage("reads standard input or -i SOURCE; found an operand");
+    if (!o.key.n) usage("which events are alike? --key FIELD says it, like --key event_id");
+    for (size_t i = 0; i < o.key.n; i++)
+        fields_each(&st, o.key.items[i], "--key", add_key_field, NULL);
+    if (o.has_within && !o.within) usage("--within: must be longer than 0");
+    if (o.has_allowed_lateness && !o.has_within) usage("--allowed-lateness needs --within");
+    if (o.late && !o.has_within) usage("--late needs --within: without it every event counts");
+    if (!o.has_allowed_lateness) o.allowed_lateness = o.within;
+    st.needs_time = st.needs_time || o.has_within;
+    stage_need_time(&st, st.o.input);
+}
+
+static void explain(void) {
+    stage_explain(&st);
+    printf("key:");
+    for (size_t i = 0; i < n_key_fields; i++)
+        printf("%s %s", i ? "," : "", st.wanted[key_fields[i]].path);
+    struct buf text = {0};
+    if (o.has_within) {
+        buf_adds(&text, "\nwithin: "), buf_add_duration(&text, o.within);
+        buf_adds(&text, "\nallowed lateness: "), buf_add_duration(&text, o.allowed_lateness);
+    } else {
+        buf_adds(&text, "\nwithin: the whole input");
+    }
+    buf_adds(&text, "\nhold: the watermark is passed on as it is\n");
+    fwrite(text.p, 1, text.n, stdout);
+    buf_free(&text);
+}
+
+/* ---- events ---- */
+
+/* Events wait for a few others, so that the places of their keys come into the cache together. */
+enum { WAITING = 32 };
+static struct {
+    struct event event; /* its text lies in `texts` from text_at */
+    struct hash128 key;
+    size_t text_at;
+} waiting[WAITING];
+static struct buf texts;
+static struct seen seen;
+static uint64_t seed;
+
+static int64_t less(int64_t a, int64_t b) {
+    int64_t result;
+    return __builtin_sub_overflow(a, b, &result) ? INT64_MIN : result;
+}
+
+/* An event may be late, its key might be forgotten already. */
+static bool is_late(const struct event *ev) {
+    return o.has_within && ev->watermark != TIME_NONE &&
+           ev->time < less(ev->watermark, o.allowed_lateness);
+}
+
+/* A first event at this time or before it is forgotten, as the watermark stands. */
+static int64_t forgotten(const struct event *ev) {
+    if (!o.has_within || ev->watermark == TIME_NONE) return INT64_MIN;
+    return less(less(ev->watermark, o.within), o.allowed_lateness);
+}
+
+static void pass(const struct event *ev) {
+    struct err e;
+    st.books.results++;
+    buf_add_slice(out_begin(&st.out, ev->time, ev->watermark), ev->text);
+    stage_must(&st, out_end(&st.out, &e), &e);
+}
+
+static void decide(const struct event *ev, struct hash128 k) {
+    if (is_late(ev)) {
+        stage_late(&st, ev, TIME_NONE, ev->watermark - ev->time);
+        return;
+    }
+    int64_t gone = forgotten(ev);
+    if (seen_before(
+            &seen, k, o.has_within ? ev->time : 0, o.has_within ? o.within : INT64_MAX, gone))
+        stage_duplicate(&st, ev);
+    else pass(ev);
+    if (gone != INT64_MIN) seen_sweep(&seen, gone);
+}
+
+static void settle(struct stage *s) {
+    for (size_t i = 0, n = s->waiting; i < n; i++) {
+        waiting[i].event.text.p = texts.p + waiting[i].text_at;
+        decide(&waiting[i].event, waiting[i].key);
+        s->waiting--;
+    }
+    texts.n = 0;
+}
+
+static bool make_key(const struct event *ev, struct err *e) {
+    key.n = st.scratch.n = 0;
+    for (size_t i = 0; i < n_key_fields; i++)
+        if (!key_add_field(&key, &ev->fields[key_fields[i]], &st.scratch, e))
+            return err_at(e, "%s", st.wanted[key_fields[i]].path);
+    return true;
+}
+
+static bool takes(struct stage *s, const struct event *ev, struct err *e) {
+    (void)s;
+    return make_key(ev, e);
+}
+
+static void reject(const struct event *ev, struct err *e) {
+    size_t bad = 0;
+    struct err ignored;
+    while (bad + 1 < n_key_fields &&
+           key_add_field(&key, &ev->fields[key_fields[bad]], &st.scratch, &ignored))
+        bad++;
+    stage_reject(
+        &st, ev, "bad_value", st.wanted[key_fields[bad]].path, &ev->fields[key_fields[bad]], e);
+}
+
+static void take(const struct event *ev) {
+    struct hash128 k = hash_identity(key.p, key.n, seed);
+    seen_prefetch(&seen, k);
+    waiting[st.waiting].event = *ev;
+    waiting[st.waiting].key = k;
+    waiting[st.waiting].text_at = texts.n;
+    buf_add_slice(&texts, ev->text);
+    if (++st.waiting == WAITING) settle(&st);
+}
+
+static void check_watermarks(void) {
+    if (o.late && !inputs_has_watermarks(st.inputs))
+        usage("--late needs --lateness: without a watermark no event is late");
+}
+
+int main(int argc, char **argv) {
+    memcpy(groups,
+        (struct option_group[]){{"duplicates", options, sizeof options / sizeof *options},
+            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+        sizeof groups);
+    stage_start(&st, &tool, argc, argv);
+    parse();
+    if (st.o.explain) return explain(), stage_explained(&st);
+    seed = hash_seed();
+    seen_init(&seen);
+    st.aside_dest[ASIDE_LATE] = o.late;
+    st.aside_dest[ASIDE_DUPS] = o.dups;
+    st.takes = takes;
+    st.batch = settle;
+    stage_open(&st, st.o.input);
+    check_watermarks();
+
+    struct event ev;
+    struct err e;
+    while (stage_next(&st, &ev)) {
+        if (make_key(&ev, &e)) take(&ev);
+        else reject(&ev, &e);
+    }
+    stage_check(&st);
+    settle(&st);
+    return stage_end(&st);
+}

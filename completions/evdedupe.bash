@@ -1,0 +1,36 @@
+# bash completion of evdedupe
+_evdedupe() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case $prev in
+    --key) return ;;
+    --within) return ;;
+    --allowed-lateness) return ;;
+    --late) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --dups) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --wire) mapfile -t COMPREPLY < <(compgen -W 'text control frames' -- "$cur") && return ;;
+    -i | --input) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --time) return ;;
+    --lateness) return ;;
+    --time-format) return ;;
+    --time-unit) mapfile -t COMPREPLY < <(compgen -W 's ms us ns' -- "$cur") && return ;;
+    --tz) return ;;
+    --where) return ;;
+    --require) return ;;
+    --reject) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --max-reject) return ;;
+    --header) return ;;
+    --types) return ;;
+    --max-line) return ;;
+    --max-depth) return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W ' --key --within --allowed-lateness --late --dups --wire --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+    fi
+}
+complete -o filenames -F _evdedupe evdedupe

@@ -1,0 +1,52 @@
+/* Keys that were seen, each with the time of the event that was first, until they are forgotten.
+ *
+ * A key stands for itself by 128 bits of its hash. The entries lie in segments by the top bits of the hash,
+ * each sorted by it (linear probing in hash order: Amble and Knuth, 1974): a search looks at some three
+ * neighbours even where five slots of six are taken, and a segment grows by copying it straight on, an eighth
+ * at a time. So a key takes 28 to 32 bytes, and nothing ever stops for all of them. */
+#ifndef EV_OP_SEEN_H
+#define EV_OP_SEEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+
+struct seen_entry {
+    struct hash128 key; /* {0, 0}: the slot is free */
+    int64_t first;      /* µs */
+};
+
+struct seen_segment {
+    struct seen_entry *slots; /* capacity, and some behind for those that are pushed over the end */
+    uint32_t capacity, used, size;
+};
+
+enum { SEEN_SEGMENT_BITS = 10, SEEN_SEGMENTS = 1 << SEEN_SEGMENT_BITS };
+
+struct seen {
+    struct seen_segment segments[SEEN_SEGMENTS];
+    uint32_t sweeping, at; /* the slot that is looked at next for what is forgotten */
+    size_t n;
+};
+
+void seen_init(struct seen *s);
+void seen_free(struct seen *s);
+
+/* To be called for a key some events before seen_find(): the slots come into the cache. */
+void seen_prefetch(const struct seen *s, struct hash128 key);
+
+/* The first time of an entry of this key that lies less than `within` from time and is not forgotten
+ * (first > forgotten); else adds one with that time, and returns false. A key may have several, each `within`
+ * from the others. within INT64_MAX: there is one for each key. */
+bool seen_before(
+    struct seen *s, struct hash128 key, int64_t time, int64_t within, int64_t forgotten);
+
+/* Removes some of what is forgotten (first <= forgotten); called once for each event it is all gone about as
+ * soon as it may be. */
+void seen_sweep(struct seen *s, int64_t forgotten);
+
+size_t seen_bytes(const struct seen *s);
+
+#endif
