@@ -135,19 +135,16 @@ static void decide(const struct event *ev, struct hash128 k) {
         stage_late(&st, ev, TIME_NONE, ev->watermark - ev->time);
         return;
     }
-    int64_t gone = forgotten(ev);
-    if (seen_before(
-            &seen, k, o.has_within ? ev->time : 0, o.has_within ? o.within : INT64_MAX, gone))
-        stage_duplicate(&st, ev);
+    int64_t time = o.has_within ? ev->time : 0, within = o.has_within ? o.within : INT64_MAX;
+    if (seen_before(&seen, k, time, within, forgotten(ev))) stage_duplicate(&st, ev);
     else pass(ev);
-    if (gone != INT64_MIN) seen_sweep(&seen, gone);
 }
 
 static void settle(struct stage *s) {
     for (size_t i = 0, n = s->waiting; i < n; i++) {
         waiting[i].event.text.p = texts.p + waiting[i].text_at;
-        decide(&waiting[i].event, waiting[i].key);
         s->waiting--;
+        decide(&waiting[i].event, waiting[i].key);
     }
     texts.n = 0;
 }

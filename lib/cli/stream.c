@@ -1,6 +1,7 @@
 #include "cli/stream.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "json/path.h"
@@ -46,8 +47,22 @@ static void take_time(struct stage *st, const struct control_time *t) {
     take_zone(st, t->zone);
 }
 
+/* Where all tools were told of frames, a pipe that just ends was left by one that was killed before it wrote. */
+static void check_not_empty(struct stage *st) {
+    struct err e;
+    struct stat in;
+    const char *wire = getenv("EV_WIRE");
+    bool told = wire && *wire && strcmp(wire, "text") != 0;
+    if (st->is_source || !told || !inputs_is_empty(st->inputs)) return;
+    if (fstat(STDIN_FILENO, &in) != 0 || !S_ISFIFO(in.st_mode)) return;
+    err_set(&e, EXIT_IO,
+        "-: the input ends before it begins, but EV_WIRE is %s: a tool upstream was killed", wire);
+    stage_fail(st, &e);
+}
+
 void stream_take(struct stage *st) {
     const struct control *open = inputs_stream(st->inputs);
+    check_not_empty(st);
     if (!open) return;
     st->stream_time = control_time_copy(&open->time);
     if (open->time.field) check_time(st, open);

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 
 /* A segment is full at 27 slots of 32, and grows by an eighth. */
-enum { FULL = 27, OF = 32, FIRST_CAPACITY = 16, TAIL = 16, SWEPT = 4 };
+enum { FULL = 27, OF = 32, FIRST_CAPACITY = 16, TAIL = 16 };
 
 void seen_init(struct seen *s) { *s = (struct seen){0}; }
 
@@ -79,23 +79,48 @@ static bool push(struct seen_segment *g, uint32_t i) {
     return true;
 }
 
-static void add(struct seen *s, struct seen_segment *g, struct hash128 key, int64_t first) {
+/* Drops what is forgotten, and brings the rest home. */
+static void purge(struct seen *s, struct seen_segment *g, int64_t forgotten) {
+    uint32_t end = 0, kept = 0;
+    for (uint32_t i = 0; i < g->size; i++) {
+        struct seen_entry e = g->slots[i];
+        if (is_free(&e)) continue;
+        g->slots[i] = (struct seen_entry){0};
+        if (e.first <= forgotten) continue;
+        uint32_t at = home(g, e.key);
+        end = at > end ? at : end;
+        g->slots[end++] = e;
+        kept++;
+    }
+    s->n -= g->used - kept;
+    g->used = kept;
+}
+
+static bool is_full(const struct seen_segment *g, uint32_t used) {
+    return (uint64_t)used * OF >= (uint64_t)g->capacity * FULL;
+}
+
+/* Room for one more. Where forgetting gives hardly any, the next time would come soon. */
+static void make_room(struct seen *s, struct seen_segment *g, int64_t forgotten) {
+    if (!is_full(g, g->used)) return;
+    if (forgotten != INT64_MIN) purge(s, g, forgotten);
+    if (is_full(g, g->used + g->used / 16)) grow(g);
+}
+
+static void add_tail(struct seen_segment *g) {
+    g->slots = mem_grow(g->slots, g->size + TAIL, sizeof *g->slots);
+    memset(&g->slots[g->size], 0, TAIL * sizeof *g->slots);
+    g->size += TAIL;
+}
+
+static void add(struct seen *s, struct hash128 key, int64_t first, int64_t forgotten) {
+    struct seen_segment *g = &s->segments[segment_of(key)];
     uint32_t i;
-    while ((uint64_t)(g->used + 1) * OF > (uint64_t)g->capacity * FULL) grow(g);
-    while (i = find(g, key), !push(g, i)) grow(g);
+    make_room(s, g, forgotten);
+    while (i = find(g, key), !push(g, i)) add_tail(g);
     g->slots[i] = (struct seen_entry){key, first};
     g->used++;
     s->n++;
-}
-
-/* What lies behind moves one back, up to a slot that is free or an entry that is at home. */
-static void remove_at(struct seen *s, struct seen_segment *g, uint32_t i) {
-    uint32_t end = i + 1;
-    while (end < g->size && !is_free(&g->slots[end]) && home(g, g->slots[end].key) < end) end++;
-    memmove(&g->slots[i], &g->slots[i + 1], (end - i - 1) * sizeof *g->slots);
-    g->slots[end - 1] = (struct seen_entry){0};
-    g->used--;
-    s->n--;
 }
 
 /* ---- the set ---- */
@@ -124,23 +149,8 @@ bool seen_before(
         if (e->first > forgotten && (within == INT64_MAX || is_near(e->first, time, within)))
             return true;
     }
-    add(s, g, key, time);
+    add(s, key, time, forgotten);
     return false;
-}
-
-void seen_sweep(struct seen *s, int64_t forgotten) {
-    struct seen_segment *g = &s->segments[s->sweeping];
-    for (int k = 0; k < SWEPT; k++) {
-        if (s->at >= g->size) {
-            s->at = 0;
-            s->sweeping = (s->sweeping + 1) % SEEN_SEGMENTS;
-            g = &s->segments[s->sweeping];
-            continue;
-        }
-        if (!is_free(&g->slots[s->at]) && g->slots[s->at].first <= forgotten)
-            remove_at(s, g, s->at);
-        else s->at++;
-    }
 }
 
 size_t seen_bytes(const struct seen *s) {

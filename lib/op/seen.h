@@ -27,7 +27,6 @@ enum { SEEN_SEGMENT_BITS = 10, SEEN_SEGMENTS = 1 << SEEN_SEGMENT_BITS };
 
 struct seen {
     struct seen_segment segments[SEEN_SEGMENTS];
-    uint32_t sweeping, at; /* the slot that is looked at next for what is forgotten */
     size_t n;
 };
 
@@ -39,13 +38,9 @@ void seen_prefetch(const struct seen *s, struct hash128 key);
 
 /* The first time of an entry of this key that lies less than `within` from time and is not forgotten
  * (first > forgotten); else adds one with that time, and returns false. A key may have several, each `within`
- * from the others. within INT64_MAX: there is one for each key. */
+ * from the others. within INT64_MAX: there is one for each key. What is forgotten gives way before a segment grows. */
 bool seen_before(
     struct seen *s, struct hash128 key, int64_t time, int64_t within, int64_t forgotten);
-
-/* Removes some of what is forgotten (first <= forgotten); called once for each event it is all gone about as
- * soon as it may be. */
-void seen_sweep(struct seen *s, int64_t forgotten);
 
 size_t seen_bytes(const struct seen *s);
 

@@ -68,7 +68,11 @@ static bool peek(struct file *f, struct err *e) {
         f->gzip = gunzip_new(read_stored, f);
         f->base.read = read_gzip;
     }
-    if (f->n_peeked && !f->gzip) f->base.first = f->peeked[0];
+    struct slice head = {(const char *)f->peeked, f->n_peeked};
+    f->base.frames = head.n && memcmp(head.p,
+                                   "\x89"
+                                   "EVF",
+                                   head.n) == 0;
     const char *by = packer(f);
     return !by || err_set(e, EXIT_BAD_DATA,
                       "%s: packed by %s, and only gzip is read here; put %s -dc in front",

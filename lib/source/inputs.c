@@ -213,7 +213,7 @@ static void settle(struct inputs *in) {
 }
 
 static void obey(struct inputs *in, const struct control *c) {
-    if (c->kind == CONTROL_WATERMARK && in->current->carries)
+    if (c->kind == CONTROL_WATERMARK && in->merges && in->current->carries)
         watermarks_seen(&in->watermarks, c->watermark);
 }
 
@@ -238,7 +238,7 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
         if (d == DECODED_ABORT && strcmp(in->current->path, "-") != 0)
             err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         if (d != DECODED_EVENT) return d;
-        if (in->current->carries) watermarks_seen(&in->watermarks, ev->watermark);
+        if (in->merges && in->current->carries) watermarks_seen(&in->watermarks, ev->watermark);
         if (!accept(in, ev, false, e)) return DECODED_BAD;
         ev->watermark = in->merges ? in->watermarks.stream : TIME_NONE;
         in->at_hand = ev->time;
@@ -262,8 +262,13 @@ const struct control *inputs_stream(const struct inputs *in) {
     return in->n == 1 && in->all->decoder ? in->all->decoder->open : NULL;
 }
 
+bool inputs_is_empty(const struct inputs *in) {
+    const struct decoder *d = in->n == 1 ? in->all->decoder : NULL;
+    return d && d->begin && !d->bytes_read;
+}
+
 bool inputs_is_frames(const struct inputs *in) {
-    return inputs_stream(in) && in->all->bytes->first == FRAMES_FIRST;
+    return inputs_stream(in) && in->all->bytes->frames;
 }
 
 bool inputs_has_watermarks(const struct inputs *in) { return in->merges; }

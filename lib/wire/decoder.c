@@ -25,8 +25,7 @@ struct decoder *decoder_open(enum format format, struct bytes *in, struct json_s
     case FORMAT_TSV: return csv_open(in, scanner, options, '\t', e);
     case FORMAT_DOCUMENTS: return documents_open(in, scanner, options);
     default:
-        return in->first == FRAMES_FIRST ? frames_open(in, scanner, options)
-                                         : lines_open(in, scanner, options);
+        return in->frames ? frames_open(in, scanner, options) : lines_open(in, scanner, options);
     }
 }
 

@@ -6,15 +6,13 @@
 
 /* Where a decoder gets its bytes. The implementations are in source/. */
 struct bytes {
-    const char *name;    /* for messages; outlives the struct */
-    unsigned char first; /* byte, 0: not known */
+    const char *name; /* for messages; outlives the struct */
+    bool frames;      /* it begins like a stream of frames */
     /* Up to `room` bytes; *got is 0 at the end. False: EXIT_IO (a damaged gzip as well). */
     bool (*read)(struct bytes *b, void *to, size_t room, size_t *got, struct err *e);
     void (*close)(struct bytes *b);
 };
 
-/* By which a stream of frames is told; no text begins so. */
-enum { FRAMES_FIRST = 0x89 };
 enum format { FORMAT_AUTO, FORMAT_LINES, FORMAT_CSV, FORMAT_TSV, FORMAT_DOCUMENTS };
 
 struct decode_options {
@@ -54,8 +52,8 @@ struct decoder {
     uint64_t blank;                   /* empty lines skipped */
 };
 
-/* Takes over `in`, and closes it also when it fails. FORMAT_AUTO is FORMAT_LINES here, and that is frames where the
- * first byte says so. A UTF-8
+/* Takes over `in`, and closes it also when it fails. FORMAT_AUTO is FORMAT_LINES here, and that is frames where they
+ * begin so. A UTF-8
  * byte order mark at the start is skipped. The scanner is shared: all decoders of a stage want
  * the same fields. */
 struct decoder *decoder_open(enum format format, struct bytes *in, struct json_scanner *scanner,

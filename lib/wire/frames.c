@@ -169,7 +169,7 @@ static enum decoded frames_next(struct decoder *d, struct event *ev, struct err 
     struct frames *f = (struct frames *)d;
     ev->source = f->in.in->name;
     ev->line = f->record;
-    if (f->in.at == f->end) {
+    while (f->in.at == f->end) {
         enum decoded chunk = next_chunk(f, e);
         if (chunk != DECODED_EVENT) return chunk;
         if (f->type == FRAME_CONTROL) return read_control(f, ev, e);

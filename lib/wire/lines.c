@@ -98,7 +98,8 @@ static bool lines_begin(struct decoder *d, struct err *e) {
         struct slice has = {in->p + in->at, in->end - in->at};
         size_t n = has.n < strlen(OPEN_LINE) ? has.n : strlen(OPEN_LINE);
         const char *newline = memchr(has.p, '\n', has.n);
-        if (memcmp(has.p, OPEN_LINE, n) != 0 || in->eof || has.n > in->max_line) return true;
+        if (memcmp(has.p, OPEN_LINE, n) != 0 || has.n > in->max_line) return true;
+        if (in->eof && !newline) return !n || judge_truncated(&l->judge, e) == DECODED_END;
         if (!newline && !fill(l, e)) return false;
         if (!newline) continue;
         if (!judge_open(&l->judge, (struct slice){has.p, (size_t)(newline - has.p)}, e))
@@ -122,9 +123,11 @@ static enum decoded lines_next(struct decoder *d, struct event *ev, struct err *
         } else if (left > in->max_line) {
             what = begin_skipping(l, ev, e);
         } else if (l->judge.ended && left) {
+            ev->line = l->line;
             return judge_beyond(e);
         } else if (in->eof) {
-            if (left == 0) return judge_end(&l->judge, e);
+            ev->line = l->line;
+            if (left == 0 || l->judge.opened) return judge_end(&l->judge, e);
             what = take_line(l, left, 0, ev, e);
         } else if (!fill(l, e)) {
             ev->line = l->line;

@@ -67,12 +67,19 @@ static void it_is_what_a_list_would_say(void) {
                      llabs(list[k].first - time) < WITHIN;
         if (!before) list[n].key = key, list[n++].first = time;
         if (seen_before(&s, key_of(key), time, WITHIN, forgotten) != before) CHECK(!"as the list");
-        seen_sweep(&s, forgotten);
     }
-    CHECK(s.n < n / 4);
-    for (int i = 0; i < 100000; i++) seen_sweep(&s, INT64_MAX);
-    CHECK(s.n == 0);
     free(list);
+    seen_free(&s);
+}
+
+/* Of 100,000 keys that live at a time, and many more that are gone. */
+static void what_is_forgotten_takes_no_room(void) {
+    enum { LIVE = 100000 };
+    struct seen s;
+    seen_init(&s);
+    for (int64_t i = 0; i < 30 * LIVE; i++)
+        CHECK(!seen_before(&s, key_of((uint64_t)i), i, 10, i - LIVE));
+    CHECK(seen_bytes(&s) < LIVE * 48);
     seen_free(&s);
 }
 
@@ -81,5 +88,6 @@ int main(void) {
     RUN(the_key_of_no_bits_is_one_too);
     RUN(within_counts_from_each_first_on_both_sides);
     RUN(it_is_what_a_list_would_say);
+    RUN(what_is_forgotten_takes_no_room);
     return check_done();
 }

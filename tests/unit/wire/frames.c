@@ -126,11 +126,11 @@ static void control_lines_stand_between_events(void) {
         "control {\"@ev\":\"watermark\",\"time\":\"1970-01-01T00:00:01Z\"}\n"
         "event 4 {\"a\":2}\ncontrol " END "\n");
     LINES(OPEN "\n", "control " OPEN "\n"
-                     "failed 0 the stream stops before its end: evcat upstream was killed, or what "
+                     "failed 1 the stream stops before its end: evcat upstream was killed, or what "
                      "stands between dropped the last line\n");
     LINES(OPEN "\n" END "\n{}\n",
         "control " OPEN "\ncontrol " END "\n"
-        "failed 0 the stream goes on behind its end: two streams were put together\n");
+        "failed 2 the stream goes on behind its end: two streams were put together\n");
     LINES(OPEN "\n{\"@ev\":\"x\"}\n",
         "control " OPEN "\nfailed 2 no control record is named \"x\"\n");
 }

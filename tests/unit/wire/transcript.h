@@ -36,7 +36,7 @@ static inline void pieces_close(struct bytes *b) { (void)b; }
 
 static inline struct pieces pieces_of(struct slice s, uint64_t seed, size_t most) {
     return (struct pieces){.base = {.name = "test",
-                               .first = s.n ? (unsigned char)s.p[0] : 0,
+                               .frames = s.n && (unsigned char)s.p[0] == 0x89,
                                .read = pieces_read,
                                .close = pieces_close},
         .left = s,
