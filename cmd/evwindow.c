@@ -356,6 +356,8 @@ static void explain(void) {
     if (o.has_allowed_lateness)
         buf_adds(&text, "\ncorrections: for "), buf_add_duration(&text, o.allowed_lateness);
     if (st.o.has_lateness) buf_printf(&text, "\nlate events: %s", o.late ? o.late : "counted");
+    else if (o.late || o.has_allowed_lateness)
+        buf_adds(&text, "\nwatermarks: those of the stream that comes in; without any it is 64");
     buf_adds(&text, "\ngroup by:");
     for (size_t i = 0; i < query.n_by; i++)
         buf_printf(&text, "%s %s", i ? "," : "", query.by[i].name);

@@ -52,7 +52,7 @@ static void check_not_empty(struct stage *st) {
     struct err e;
     struct stat in;
     const char *wire = getenv("EV_WIRE");
-    bool told = wire && *wire && strcmp(wire, "text") != 0;
+    bool told = wire && (strcmp(wire, "frames") == 0 || strcmp(wire, "control") == 0);
     if (st->is_source || !told || !inputs_is_empty(st->inputs)) return;
     if (fstat(STDIN_FILENO, &in) != 0 || !S_ISFIFO(in.st_mode)) return;
     err_set(&e, EXIT_IO,

@@ -263,8 +263,10 @@ const struct control *inputs_stream(const struct inputs *in) {
 }
 
 bool inputs_is_empty(const struct inputs *in) {
-    const struct decoder *d = in->n == 1 ? in->all->decoder : NULL;
-    return d && d->begin && !d->bytes_read;
+    uint64_t at = 1, size;
+    if (in->n == 1 && in->all->decoder && in->all->decoder->begin)
+        source_position(in->all->bytes, &at, &size);
+    return at == 0;
 }
 
 bool inputs_is_frames(const struct inputs *in) {

@@ -90,6 +90,7 @@ static bool fill(struct lines *l, struct err *e) {
 
 /* Control lines begin with just these bytes, so that what only looks like an event is left to next(). */
 #define OPEN_LINE "{\"" CONTROL_FIELD "\":\"open\","
+enum { TOLD = 7 }; /* so many of them no event has */
 
 static bool lines_begin(struct decoder *d, struct err *e) {
     struct lines *l = (struct lines *)d;
@@ -99,7 +100,7 @@ static bool lines_begin(struct decoder *d, struct err *e) {
         size_t n = has.n < strlen(OPEN_LINE) ? has.n : strlen(OPEN_LINE);
         const char *newline = memchr(has.p, '\n', has.n);
         if (memcmp(has.p, OPEN_LINE, n) != 0 || has.n > in->max_line) return true;
-        if (in->eof && !newline) return !n || judge_truncated(&l->judge, e) == DECODED_END;
+        if (in->eof && !newline) return n < TOLD || judge_truncated(&l->judge, e) == DECODED_END;
         if (!newline && !fill(l, e)) return false;
         if (!newline) continue;
         if (!judge_open(&l->judge, (struct slice){has.p, (size_t)(newline - has.p)}, e))
