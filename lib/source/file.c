@@ -118,6 +118,23 @@ void source_position(const struct bytes *b, uint64_t *at, uint64_t *size) {
     *size = f->size;
 }
 
+bool source_skip(struct bytes *b, uint64_t offset) {
+    struct file *f = (struct file *)b;
+    if (f->gzip || b->frames || lseek(f->fd, (off_t)offset, SEEK_SET) < 0) return false;
+    f->n_peeked = 0;
+    f->ended = false;
+    f->at = offset;
+    return true;
+}
+
+bool source_tail(const char *path, uint64_t end, size_t n, struct buf *out) {
+    int fd = n <= end ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool ok = fd >= 0 && pread(fd, buf_reserve(out, n), n, (off_t)(end - n)) == (ssize_t)n;
+    if (ok) out->n += n;
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
 bool source_is_regular(const char *path) {
     struct stat st;
     return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);

@@ -16,6 +16,8 @@ struct input {
     enum decoded pending;
     struct event event;
     struct err err;
+    struct input_position at; /* with is_resumed; its path is ours */
+    const struct input_position *upto;
 };
 
 struct inputs {
@@ -27,8 +29,18 @@ struct inputs {
     struct watermarks watermarks;
     int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
     int64_t reached; /* the stream's watermark when the last input was at its end */
+    uint64_t taken;  /* records */
     uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
+    struct positions from, upto; /* copies */
 };
+
+/* Lines are gone on with where the last one ended; all else is decoded up to there. */
+static bool begins_within(struct input *i, enum format f, struct decode_options *decode) {
+    if (f != FORMAT_LINES || !i->at.offset || !source_skip(i->bytes, i->at.offset)) return false;
+    decode->skipped = i->at.offset;
+    decode->skipped_lines = i->at.lines;
+    return true;
+}
 
 static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     i->bytes = source_open(i->path, e);
@@ -37,8 +49,13 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     decode.at_rest = source_is_regular(i->path);
     decode.may_open = decode.may_open && strcmp(i->path, "-") == 0;
     enum format f = in->o.format != FORMAT_AUTO ? in->o.format : format_of_name(slice_of(i->path));
+    bool within = begins_within(i, f, &decode);
     i->decoder = decoder_open(f, i->bytes, in->o.scanner, &decode, e);
     if (!i->decoder) return false;
+    bool there = within          ? position_is_there(&i->at) || position_changed(e)
+                 : i->at.records ? position_reach(&i->at, i->decoder, e)
+                                 : true;
+    if (!there) return err_at(e, "%s", i->path);
     if (i->decoder->begin && !i->decoder->begin(i->decoder, e)) return err_at(e, "%s", i->path);
     i->carries = i->decoder->open && i->decoder->open->watermarks;
     return true;
@@ -67,6 +84,32 @@ static bool accept(struct inputs *in, struct event *ev, bool peek, struct err *e
 static enum decoded decode(struct input *i, struct event *ev, struct err *e) {
     ev->time = ev->watermark = TIME_NONE;
     return i->decoder->next(i->decoder, ev, e);
+}
+
+/* The same, or what was read to learn where the input begins. */
+static enum decoded fetch(struct input *i, struct event *ev, struct err *e) {
+    if (__builtin_expect(!i->has_pending, 1)) return decode(i, ev, e);
+    i->has_pending = false;
+    *ev = i->event;
+    *e = i->err;
+    return i->pending;
+}
+
+/* The same of an input that may be gone on with later. */
+static enum decoded fetch_on(struct inputs *in, struct input *i, struct event *ev, struct err *e) {
+    if (i->upto && i->at.records == i->upto->records) return DECODED_END;
+    ev->text = (struct slice){"", 0};
+    enum decoded what = fetch(i, ev, e);
+    if (what == DECODED_END && i->upto) {
+        (void)position_changed(e);
+        return DECODED_FAILED;
+    }
+    if (what > DECODED_CONTROL) return what;
+    position_add(&i->at, ev->text);
+    i->at.lines = ev->line;
+    i->at.offset = i->decoder->offset ? i->decoder->offset(i->decoder) : 0;
+    in->taken++;
+    return what;
 }
 
 /* What the event makes its input's watermark. */
@@ -107,19 +150,41 @@ static bool begin_file(
     return true;
 }
 
+/* Is there nothing behind what was read before? */
+static bool is_at_end(const struct input *i) {
+    struct stat st;
+    if (!i->at.ended) return false;
+    if (i->upto) return i->upto->records == i->at.records && i->upto->ended;
+    return stat(i->path, &st) == 0 && (uint64_t)st.st_size == i->at.size;
+}
+
+static bool begin_one(struct inputs *in, size_t k, struct err *e) {
+    struct input *i = &in->all[k];
+    int64_t first = i->at.begun ? i->at.watermark : TIME_MIN - DAY_US;
+    bool empty = is_at_end(i);
+    bool ok = empty || i->at.begun || in->n == 1 ? true
+              : source_is_regular(i->path)       ? begin_file(in, i, &first, &empty, e)
+                                                 : begin_held(in, i, &first, &empty, e);
+    if (!ok) return false;
+    if (empty) {
+        input_close(in, i);
+        in->watermarks.of[k] = first;
+        i->at.ended = true;
+    } else {
+        watermarks_begin(&in->watermarks, k, first);
+    }
+    i->at.begun = true;
+    return true;
+}
+
 static bool begin_all(struct inputs *in, struct err *e) {
     watermarks_init(&in->watermarks, in->n);
-    for (size_t k = 0; k < in->n; k++) {
-        struct input *i = &in->all[k];
-        int64_t first = TIME_MIN - DAY_US;
-        bool empty = false;
-        bool ok = in->n == 1                   ? true
-                  : source_is_regular(i->path) ? begin_file(in, i, &first, &empty, e)
-                                               : begin_held(in, i, &first, &empty, e);
-        if (!ok) return false;
-        if (empty) input_close(in, i);
-        else watermarks_begin(&in->watermarks, k, first);
-    }
+    for (size_t k = 0; k < in->n; k++)
+        if (!begin_one(in, k, e)) return false;
+    /* What comes back does not pull the watermark back. */
+    if (in->o.from && in->from.stream > in->watermarks.stream)
+        in->watermarks.stream = in->from.stream;
+    if (!in->watermarks.n) in->reached = in->o.from ? in->from.stream : TIME_NONE;
     return true;
 }
 
@@ -128,6 +193,8 @@ static bool choose(struct inputs *in, struct err *e) {
     if (in->merges)
         in->current = in->watermarks.n ? &in->all[watermarks_next(&in->watermarks)] : NULL;
     else if (!in->current) in->current = in->all;
+    while (!in->merges && in->current && !in->current->decoder && is_at_end(in->current))
+        in->current = in->current + 1 < in->all + in->n ? in->current + 1 : NULL;
     if (!in->current || in->current->decoder) return true;
     return input_open(in, in->current, e);
 }
@@ -135,12 +202,20 @@ static bool choose(struct inputs *in, struct err *e) {
 /* Are there watermarks, by --lateness or in the input? Of several files the first tells. */
 static bool find_merges(struct inputs *in, struct err *e) {
     struct input *first = in->all;
-    in->merges = in->o.has_lateness;
+    in->merges = in->o.has_lateness || in->from.merges;
     if (in->merges || !in->n || (in->n > 1 && !source_is_regular(first->path))) return true;
     if (!input_open(in, first, e)) return false;
     in->merges = first->carries;
     if (in->n > 1) input_close(in, first);
     return true;
+}
+
+/* How far was it read before, and how far is it to be read? */
+static void find_position(struct inputs *in, struct input *i) {
+    const struct input_position *from = positions_find(&in->from, i->path);
+    if (from) i->at = *from;
+    i->at.path = (char *)(uintptr_t)i->path;
+    i->upto = positions_find(&in->upto, i->path);
 }
 
 static int by_path(const void *a, const void *b) {
@@ -153,10 +228,13 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     in->n = o->sources.n;
     in->at_hand = in->reached = TIME_NONE;
     in->all = mem_zero(in->n, sizeof *in->all);
+    if (o->from) in->from = positions_copy(o->from);
+    if (o->upto) in->upto = positions_copy(o->upto);
     bool known = true;
     for (size_t k = 0; k < in->n; k++) {
         struct stat st;
         in->all[k].path = o->sources.paths[k];
+        find_position(in, &in->all[k]);
         known = known && source_is_regular(in->all[k].path) && stat(in->all[k].path, &st) == 0;
         in->total = known ? in->total + (uint64_t)st.st_size : 0;
     }
@@ -174,11 +252,16 @@ void inputs_close(struct inputs *in) {
     if (!in) return;
     for (size_t k = 0; k < in->n; k++) input_close(in, &in->all[k]);
     watermarks_free(&in->watermarks);
+    positions_free(&in->from);
+    positions_free(&in->upto);
     free(in->all);
     free(in);
 }
 
 static bool finish_current(struct inputs *in, struct err *e) {
+    uint64_t at;
+    source_position(in->current->bytes, &at, &in->current->at.size);
+    in->current->at.ended = true;
     input_close(in, in->current);
     in->reached = inputs_reached(in);
     if (in->merges) watermarks_end(&in->watermarks);
@@ -187,14 +270,6 @@ static bool finish_current(struct inputs *in, struct err *e) {
         return true;
     }
     return choose(in, e);
-}
-
-static enum decoded take(struct input *i, struct event *ev, struct err *e) {
-    if (__builtin_expect(!i->has_pending, 1)) return decode(i, ev, e);
-    i->has_pending = false;
-    *ev = i->event;
-    *e = i->err;
-    return i->pending;
 }
 
 static enum decoded failed(const struct event *ev, struct err *e) {
@@ -223,7 +298,8 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
     settle(in);
     if (in->n > 1 && in->current && !choose(in, e)) return DECODED_FAILED;
     while (in->current) {
-        enum decoded d = take(in->current, ev, e);
+        enum decoded d =
+            in->o.is_resumed ? fetch_on(in, in->current, ev, e) : fetch(in->current, ev, e);
         if (d == DECODED_END) {
             if (!finish_current(in, e)) return DECODED_FAILED;
             continue;
@@ -233,7 +309,8 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
         if (d == DECODED_CONTROL) {
             obey(in, ev->control);
             if (!choose(in, e)) return DECODED_FAILED;
-            continue;
+            if (ev->control->kind == CONTROL_WATERMARK) continue;
+            return d;
         }
         if (d == DECODED_ABORT && strcmp(in->current->path, "-") != 0)
             err_at(e, "%s:%" PRIu64, ev->source, ev->line);
@@ -256,6 +333,20 @@ int64_t inputs_reached(struct inputs *in) {
 int64_t inputs_watermark(struct inputs *in) {
     int64_t reached = inputs_reached(in);
     return in->current ? reached : TIME_END;
+}
+
+uint64_t inputs_taken(const struct inputs *in) { return in->taken; }
+
+struct positions inputs_at(struct inputs *in) {
+    struct positions p = {.merges = in->merges, .stream = inputs_reached(in), .n = in->n};
+    p.of = mem_zero(in->n + 1, sizeof *p.of);
+    for (size_t k = 0; k < in->n; k++) {
+        struct input *i = &in->all[k];
+        if (in->merges) i->at.watermark = in->watermarks.of[k];
+        p.of[k] = i->at;
+        p.of[k].path = mem_str(slice_of(i->path));
+    }
+    return p;
 }
 
 const struct control *inputs_stream(const struct inputs *in) {

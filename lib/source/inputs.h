@@ -9,6 +9,7 @@
 #define EV_SOURCE_INPUTS_H
 
 #include "op/watermark.h"
+#include "source/position.h"
 #include "source/source.h"
 
 struct inputs_options {
@@ -24,6 +25,11 @@ struct inputs_options {
     bool (*accept)(void *ctx, struct event *ev, bool peek, struct err *e);
     void *ctx;
     struct disorder *disorder; /* of the times of good events; borrowed, may be NULL */
+    /* Inputs may be gone on with by a later run: inputs_at() tells how far each was read. */
+    bool is_resumed;
+    const struct positions
+        *from; /* how far they were read before, or NULL; borrowed while opening */
+    const struct positions *upto; /* where they end, whatever comes behind; or NULL, so too */
 };
 
 struct inputs;
@@ -34,9 +40,14 @@ void inputs_close(struct inputs *in);
 
 /* As a decoder's next(), with the watermark as it stood before the event. The event lives until the next call; only
  * then does it move the watermark, and the next input is chosen. */
+/* A DECODED_CONTROL is a barrier or the end of the stream. */
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e);
 /* The event at hand was bad after all: it moves nothing. */
 void inputs_forget(struct inputs *in);
+/* Records that were taken since the inputs were opened. */
+uint64_t inputs_taken(const struct inputs *in);
+/* How far all were read; owned by the caller. With is_resumed. */
+struct positions inputs_at(struct inputs *in);
 
 /* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END. */
 int64_t inputs_watermark(struct inputs *in);

@@ -2,12 +2,18 @@
 #ifndef EV_SOURCE_SOURCE_H
 #define EV_SOURCE_SOURCE_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "wire/decoder.h"
 
 /* Opens one file, or standard input for "-". A gzip (by its first bytes, whatever the name;
  * several members too) is inflated. EXIT_NO_INPUT when it cannot be opened or is a directory. */
 struct bytes *source_open(const char *path, struct err *e);
+
+/* Before the first read: goes on behind so many bytes. False, and nothing done, where what is stored is not what is read. */
+bool source_skip(struct bytes *b, uint64_t offset);
+/* The n bytes of a file before `end`, appended. */
+bool source_tail(const char *path, uint64_t end, size_t n, struct buf *out);
 
 /* Bytes of the file as stored that were read so far, and its size (0 where it is not a regular
  * file), for progress. */

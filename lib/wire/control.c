@@ -3,8 +3,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-static const char *const kinds[] = {
-    [CONTROL_OPEN] = "open", [CONTROL_WATERMARK] = "watermark", [CONTROL_END] = "end"};
+static const char *const kinds[] = {[CONTROL_OPEN] = "open",
+    [CONTROL_WATERMARK] = "watermark",
+    [CONTROL_BARRIER] = "barrier",
+    [CONTROL_END] = "end"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 static const char *const units[] = {
     [UNIT_GUESS] = NULL, [UNIT_S] = "s", [UNIT_MS] = "ms", [UNIT_US] = "us", [UNIT_NS] = "ns"};
@@ -26,6 +28,26 @@ static json_t *pack_time(const struct control_time *t) {
     return o;
 }
 
+static void set_number(json_t *of, const char *name, uint64_t v) {
+    json_object_set_new(of, name, json_integer((json_int_t)v));
+}
+
+static json_t *pack_checkpoint(const struct control *c) {
+    json_t *o = json_object();
+    set_text(o, "pipeline", c->pipeline.name);
+    set_text(o, "uuid", c->pipeline.uuid);
+    set_number(o, "generation", (uint64_t)c->pipeline.generation);
+    set_number(o, "epoch", c->epoch);
+    set_number(o, "planned", c->planned);
+    return o;
+}
+
+static void pack_epoch(json_t *o, const struct control *c) {
+    set_number(o, "epoch", c->epoch);
+    set_number(o, "previous", c->previous);
+    set_number(o, "committed", c->committed);
+}
+
 static void pack(json_t *o, const struct control *c) {
     struct buf text = {0};
     switch (c->kind) {
@@ -34,12 +56,17 @@ static void pack(json_t *o, const struct control *c) {
         set_text(o, "tool", c->tool);
         if (c->time.field) json_object_set_new(o, "time", pack_time(&c->time));
         json_object_set_new(o, "watermarks", json_boolean(c->watermarks));
+        if (c->pipeline.name) json_object_set_new(o, "checkpoint", pack_checkpoint(c));
         break;
     case CONTROL_WATERMARK:
         buf_add_time(&text, c->watermark);
         json_object_set_new(o, "time", json_stringn(text.p, text.n));
         break;
-    case CONTROL_END: json_object_set_new(o, "final", json_boolean(c->final)); break;
+    case CONTROL_BARRIER: pack_epoch(o, c); break;
+    case CONTROL_END:
+        json_object_set_new(o, "final", json_boolean(c->final));
+        if (c->epoch) pack_epoch(o, c);
+        break;
     }
     buf_free(&text);
 }
@@ -98,11 +125,42 @@ bool stream_version_is_known(int64_t version, struct err *e) {
                (long long)version, STREAM_VERSION);
 }
 
+static bool get_number(const json_t *of, const char *name, uint64_t *out) {
+    const json_t *v = json_object_get(of, name);
+    *out = (uint64_t)json_integer_value(v);
+    return json_is_integer(v) && json_integer_value(v) >= 0;
+}
+
+static bool get_checkpoint(const json_t *o, struct control *c) {
+    const json_t *of = json_object_get(o, "checkpoint");
+    uint64_t generation = 0;
+    bool ok = !of ||
+              (get_text(of, "pipeline", &c->pipeline.name) && c->pipeline.name &&
+                  get_text(of, "uuid", &c->pipeline.uuid) && c->pipeline.uuid &&
+                  get_number(of, "generation", &generation) && get_number(of, "epoch", &c->epoch) &&
+                  get_number(of, "planned", &c->planned) && c->planned >= c->epoch);
+    c->pipeline.generation = (int64_t)generation;
+    return ok;
+}
+
+static bool get_epoch(const json_t *o, struct control *c) {
+    return get_number(o, "epoch", &c->epoch) && get_number(o, "previous", &c->previous) &&
+           get_number(o, "committed", &c->committed) && c->previous <= c->epoch &&
+           c->committed <= c->epoch;
+}
+
+static bool read_end(const json_t *o, struct control *c, struct err *e) {
+    if (!get_flag(o, "final", &c->final)) return bad(e, "end", "no \"final\"");
+    return !json_object_get(o, "epoch") || get_epoch(o, c) ||
+           bad(e, "end", "its epoch is not understood");
+}
+
 static bool read_open(const json_t *o, struct control *c, struct err *e) {
     const json_t *version = json_object_get(o, "version"), *time = json_object_get(o, "time");
     if (!stream_version_is_known(json_integer_value(version), e)) return false;
     if (!get_text(o, "tool", &c->tool)) return bad(e, "open", "\"tool\" is no text");
     if (!get_flag(o, "watermarks", &c->watermarks)) return bad(e, "open", "no \"watermarks\"");
+    if (!get_checkpoint(o, c)) return bad(e, "open", "\"checkpoint\" is not understood");
     if (!time) return true;
     return (get_text(time, "field", &c->time.field) && c->time.field &&
                get_text(time, "format", &c->time.format) && get_unit(time, &c->time.unit) &&
@@ -132,7 +190,9 @@ static bool read_members(const json_t *o, struct control *c, struct err *e) {
     switch (c->kind) {
     case CONTROL_OPEN: return read_open(o, c, e);
     case CONTROL_WATERMARK: return read_watermark(o, c, e);
-    case CONTROL_END: return get_flag(o, "final", &c->final) || bad(e, "end", "no \"final\"");
+    case CONTROL_BARRIER:
+        return get_epoch(o, c) || bad(e, "barrier", "its epoch is not understood");
+    case CONTROL_END: return read_end(o, c, e);
     }
     return false;
 }
@@ -153,6 +213,8 @@ void control_free(struct control *c) {
     free(c->time.field);
     free(c->time.format);
     free(c->time.zone);
+    free(c->pipeline.name);
+    free(c->pipeline.uuid);
     *c = (struct control){0};
 }
 

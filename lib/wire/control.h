@@ -19,6 +19,7 @@ enum { STREAM_VERSION = 1 };
 enum control_kind {
     CONTROL_OPEN,      /* the first record of a stream */
     CONTROL_WATERMARK, /* no event with a time before it is expected any more */
+    CONTROL_BARRIER,   /* what came since the one before is an epoch */
     CONTROL_END,       /* the last one */
 };
 
@@ -31,14 +32,28 @@ struct control_time {
     int64_t minus; /* µs to be taken from the field's value */
 };
 
+/* Whose epochs: strings are owned by the control. */
+struct control_pipeline {
+    char *name; /* NULL: there is no checkpoint */
+    char *uuid;
+    int64_t generation;
+};
+
 struct control {
     enum control_kind kind;
     /* open */
     char *tool; /* who writes the stream, for messages; owned */
     struct control_time time;
     bool watermarks; /* the stream carries them */
+    struct control_pipeline pipeline;
+    uint64_t planned; /* the epochs up to this one come as they are planned already */
     /* watermark */
     int64_t watermark;
+    /* open: the epoch to be restored. barrier: the one that ends here. end: the last one; 0 without a checkpoint */
+    uint64_t epoch;
+    /* barrier and end */
+    uint64_t previous;  /* the epoch before, or the one that was restored */
+    uint64_t committed; /* nothing after it may be forgotten */
     /* end */
     bool final; /* all is said; else a later run goes on */
 };

@@ -21,6 +21,9 @@ struct decode_options {
     const char *types;  /* CSV: 'InvoiceNo:text,price:num' (text num bool), or NULL */
     bool at_rest;       /* no tool upstream writes this: an abort line in it is bad input */
     bool may_open;      /* it may be a stream of control lines */
+    bool whole_lines;   /* what follows the last newline is not there yet */
+    /* The bytes begin within the input: behind so many, and so many lines. */
+    uint64_t skipped, skipped_lines;
 };
 enum { MAX_LINE_DEFAULT = 16 << 20 };
 #define MAX_LINE_MOST ((size_t)1 << 31) /* the positions of fields are 32 bits wide */
@@ -47,6 +50,8 @@ struct decoder {
     /* Fills text, fields, source and line of *ev, valid until the next call; of frames also time and
      * watermark. */
     enum decoded (*next)(struct decoder *d, struct event *ev, struct err *e);
+    /* Bytes (uncompressed) from the beginning of the input up to what next() will look at. NULL: not known. */
+    uint64_t (*offset)(const struct decoder *d);
     void (*close)(struct decoder *d); /* closes the bytes too */
     uint64_t bytes_read;              /* decoded so far (uncompressed) */
     uint64_t blank;                   /* empty lines skipped */

@@ -9,6 +9,7 @@ struct lines {
     struct judge judge;
     size_t whole;  /* behind the last newline in the buffer: [at, whole) are complete lines */
     bool skipping; /* the rest of a line over the limit */
+    bool whole_only;
     uint64_t line;
 };
 
@@ -128,7 +129,7 @@ static enum decoded lines_next(struct decoder *d, struct event *ev, struct err *
             return judge_beyond(e);
         } else if (in->eof) {
             ev->line = l->line;
-            if (left == 0 || l->judge.opened) return judge_end(&l->judge, e);
+            if (left == 0 || l->judge.opened || l->whole_only) return judge_end(&l->judge, e);
             what = take_line(l, left, 0, ev, e);
         } else if (!fill(l, e)) {
             ev->line = l->line;
@@ -136,6 +137,11 @@ static enum decoded lines_next(struct decoder *d, struct event *ev, struct err *
         }
         if (what != DECODED_END) return what;
     }
+}
+
+static uint64_t lines_offset(const struct decoder *d) {
+    const struct lines *l = (const struct lines *)d;
+    return l->skipping ? 0 : l->base.bytes_read - (l->in.end - l->in.at);
 }
 
 static void lines_close(struct decoder *d) {
@@ -149,9 +155,15 @@ static void lines_close(struct decoder *d) {
 struct decoder *lines_open(
     struct bytes *in, struct json_scanner *scanner, const struct decode_options *o) {
     struct lines *l = mem_zero(1, sizeof *l);
-    l->base = (struct decoder){
-        .begin = o->may_open ? lines_begin : NULL, .next = lines_next, .close = lines_close};
+    l->base = (struct decoder){.begin = o->may_open ? lines_begin : NULL,
+        .next = lines_next,
+        .offset = lines_offset,
+        .close = lines_close,
+        .bytes_read = o->skipped};
+    l->line = o->skipped_lines;
+    l->whole_only = o->whole_lines;
     reader_init(&l->in, in, o->max_line);
+    l->in.started = o->skipped > 0;
     judge_init(&l->judge, scanner, o);
     return &l->base;
 }

@@ -1,0 +1,46 @@
+/* How far an input was read, so that a later run goes on there. */
+#ifndef EV_SOURCE_POSITION_H
+#define EV_SOURCE_POSITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/decoder.h"
+
+struct input_position {
+    char *path;       /* owned */
+    bool begun;       /* its watermark is known */
+    bool ended;       /* its end was met, when it had `size` bytes as stored */
+    uint64_t records; /* events, bad lines and control records that were taken */
+    uint64_t lines;   /* up to the last of them; where the format counts lines */
+    uint64_t offset;  /* bytes (uncompressed) up to behind the last of them; 0: not known */
+    uint64_t size;
+    uint64_t check;    /* a hash of the texts of all of them, */
+    uint64_t before;   /* of all but the last, */
+    uint64_t last;     /* and how many bytes that one has; 0: not known */
+    int64_t watermark; /* its own */
+};
+
+/* Of several inputs, with their stream. */
+struct positions {
+    struct input_position *of;
+    size_t n;
+    bool merges;    /* there are watermarks */
+    int64_t stream; /* the stream's */
+};
+void positions_free(struct positions *p);
+struct positions positions_copy(const struct positions *p);
+/* NULL: none of this path. */
+const struct input_position *positions_find(const struct positions *p, const char *path);
+
+/* One more record has been taken. */
+void position_add(struct input_position *p, struct slice text);
+
+/* Decodes on to the position; the decoder is at its beginning. EXIT_BAD_DATA: what was read is not there any more. */
+bool position_reach(const struct input_position *p, struct decoder *d, struct err *e);
+/* May reading begin at p->offset? As far as the last record tells. */
+bool position_is_there(const struct input_position *p);
+/* For the message of a position that cannot be reached. Returns false. */
+bool position_changed(struct err *e);
+
+#endif

@@ -1,0 +1,208 @@
+#include "state/sealed.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/crash.h"
+#include "base/hash.h"
+#include "base/io.h"
+
+enum { VERSION = 1, NAME_ROOM = 64, MOST_BYTES = 1 << 30 };
+#define CHECK ",\"check\":\""
+enum { CHECK_DIGITS = 16, CHECK_BYTES = 10 + CHECK_DIGITS + 3 }; /* ...","\n" */
+
+static void name_of(const char *role, uint64_t epoch, const char *around, char out[NAME_ROOM]) {
+    snprintf(out, NAME_ROOM, "%s%s-%" PRIu64 "%s", *around ? "." : "", role, epoch, around);
+}
+
+static void passed(const char *role, const char *step, uint64_t epoch) {
+    char point[NAME_ROOM];
+    snprintf(point, sizeof point, "%s-%s", role, step);
+    crash_point(point, epoch);
+}
+
+/* ---- writing ---- */
+
+static int append(const char *p, size_t n, void *out) {
+    buf_add(out, p, n);
+    return 0;
+}
+
+static void seal(json_t *object, struct buf *out) {
+    json_object_set_new(object, "version", json_integer(VERSION));
+    if (json_dump_callback(object, append, out, JSON_COMPACT) != 0) mem_exhausted(out->n);
+    json_decref(object);
+    out->n--; /* the closing brace comes behind the checksum */
+    buf_printf(out, CHECK "%016" PRIx64 "\"}\n", hash_bytes(out->p, out->n, 0));
+}
+
+static bool write_file(int folder, const char *name, struct slice text, struct err *e) {
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return err_errno(e, EXIT_IO, errno, "cannot create");
+    bool ok = io_write(fd, text.p, text.n, e) &&
+              (fsync(fd) == 0 || err_errno(e, EXIT_IO, errno, "cannot write"));
+    if (close(fd) != 0 && ok) ok = err_errno(e, EXIT_IO, errno, "cannot write");
+    return ok;
+}
+
+static bool sync_names(int folder, struct err *e) {
+    return fsync(folder) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync");
+}
+
+static bool put_in_place(
+    int folder, const char *role, uint64_t epoch, struct slice text, struct err *e) {
+    char temp[NAME_ROOM], name[NAME_ROOM];
+    name_of(role, epoch, ".tmp", temp);
+    name_of(role, epoch, "", name);
+    if (!write_file(folder, temp, text, e)) return false;
+    passed(role, "written", epoch);
+    if (renameat(folder, temp, folder, name) != 0)
+        return err_errno(e, EXIT_IO, errno, "cannot rename");
+    passed(role, "renamed", epoch);
+    if (!sync_names(folder, e)) return false;
+    passed(role, "synced", epoch);
+    return true;
+}
+
+bool sealed_write(int folder, const char *role, uint64_t epoch, json_t *object, struct err *e) {
+    struct buf text = {0};
+    seal(object, &text);
+    bool ok = put_in_place(folder, role, epoch, buf_slice(&text), e) ||
+              err_at(e, "%s-%" PRIu64, role, epoch);
+    buf_free(&text);
+    return ok;
+}
+
+/* ---- reading ---- */
+
+static bool read_all(int fd, struct buf *out, struct err *e) {
+    enum { ROOM = 64 << 10 };
+    for (size_t got = 1; got; out->n += got) {
+        if (out->n > MOST_BYTES) return err_set(e, EXIT_CONFIG, "is no file of a checkpoint");
+        if (!io_read(fd, buf_reserve(out, ROOM), ROOM, false, &got, e)) return false;
+    }
+    return true;
+}
+
+static bool is_whole(struct slice text) {
+    char check[CHECK_BYTES + 1];
+    if (text.n < CHECK_BYTES) return false;
+    size_t n = text.n - CHECK_BYTES;
+    snprintf(check, sizeof check, CHECK "%016" PRIx64 "\"}\n", hash_bytes(text.p, n, 0));
+    return memcmp(text.p + n, check, CHECK_BYTES) == 0;
+}
+
+static json_t *parse(struct slice text, struct err *e) {
+    json_error_t why;
+    json_t *o = is_whole(text) ? json_loadb(text.p, text.n, 0, &why) : NULL;
+    if (!o) {
+        err_set(e, EXIT_CONFIG, "is damaged: its checksum does not match");
+        return NULL;
+    }
+    json_int_t version = json_integer_value(json_object_get(o, "version"));
+    if (version == VERSION) return o;
+    err_set(e, EXIT_CONFIG, "is of version %lld, and this tool reads version %d",
+        (long long)version, VERSION);
+    json_decref(o);
+    return NULL;
+}
+
+static json_t *read_file(int folder, const char *name, struct err *e) {
+    struct buf text = {0};
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        err_errno(e, EXIT_CONFIG, errno, "cannot open");
+        return NULL;
+    }
+    bool ok = read_all(fd, &text, e) &&
+              (fsync(fd) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync"));
+    close(fd);
+    json_t *o = ok ? parse(buf_slice(&text), e) : NULL;
+    buf_free(&text);
+    if (!o || sync_names(folder, e)) return o;
+    json_decref(o);
+    return NULL;
+}
+
+json_t *sealed_read(int folder, const char *role, uint64_t epoch, struct err *e) {
+    char name[NAME_ROOM];
+    name_of(role, epoch, "", name);
+    json_t *o = read_file(folder, name, e);
+    if (!o) err_at(e, "%s", name);
+    return o;
+}
+
+/* ---- which there are ---- */
+
+static bool is_named(const char *name, const char *role, uint64_t *epoch) {
+    size_t n = strlen(role);
+    char again[NAME_ROOM];
+    if (strncmp(name, role, n) != 0 || name[n] != '-' || strlen(name) >= NAME_ROOM) return false;
+    *epoch = strtoull(name + n + 1, NULL, 10);
+    name_of(role, *epoch, "", again);
+    return strcmp(name, again) == 0;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool sealed_list(int folder, const char *role, uint64_t **epochs, size_t *n, struct err *e) {
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    uint64_t epoch;
+    *epochs = NULL;
+    *n = 0;
+    if (!d) {
+        if (fd >= 0) close(fd);
+        return err_errno(e, EXIT_CONFIG, errno, "cannot list");
+    }
+    for (struct dirent *x; (x = readdir(d));) {
+        if (!is_named(x->d_name, role, &epoch)) continue;
+        *epochs = mem_grow(*epochs, *n + 1, sizeof **epochs);
+        (*epochs)[(*n)++] = epoch;
+    }
+    closedir(d);
+    if (*n) qsort(*epochs, *n, sizeof **epochs, by_number);
+    return true;
+}
+
+bool sealed_newest(int folder, const char *role, uint64_t *epoch, struct err *e) {
+    uint64_t *all;
+    size_t n;
+    if (!sealed_list(folder, role, &all, &n, e)) return false;
+    *epoch = n ? all[n - 1] : 0;
+    free(all);
+    return true;
+}
+
+static int64_t age_us(int folder, const char *name) {
+    struct stat st;
+    struct timespec now;
+    if (fstatat(folder, name, &st, 0) != 0) return 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return ((int64_t)now.tv_sec - st.st_mtim.tv_sec) * 1000000 +
+           (now.tv_nsec - st.st_mtim.tv_nsec) / 1000;
+}
+
+void sealed_release(int folder, const char *role, uint64_t below, int64_t keep_us) {
+    uint64_t *all;
+    size_t n;
+    struct err ignored;
+    char name[NAME_ROOM];
+    if (!sealed_list(folder, role, &all, &n, &ignored)) return;
+    for (size_t i = 0; i + 1 < n && all[i] < below; i++) {
+        name_of(role, all[i], "", name);
+        if (age_us(folder, name) >= keep_us) (void)unlinkat(folder, name, 0);
+    }
+    free(all);
+}
