@@ -106,21 +106,16 @@ static struct buf texts;
 static struct seen seen;
 static uint64_t seed;
 
-static int64_t less(int64_t a, int64_t b) {
-    int64_t result;
-    return __builtin_sub_overflow(a, b, &result) ? INT64_MIN : result;
-}
-
 /* An event may be late, its key might be forgotten already. */
 static bool is_late(const struct event *ev) {
     return o.has_within && ev->watermark != TIME_NONE &&
-           ev->time < less(ev->watermark, o.allowed_lateness);
+           ev->time < time_add(ev->watermark, -o.allowed_lateness);
 }
 
 /* A first event at this time or before it is forgotten, as the watermark stands. */
 static int64_t forgotten(const struct event *ev) {
     if (!o.has_within || ev->watermark == TIME_NONE) return INT64_MIN;
-    return less(less(ev->watermark, o.within), o.allowed_lateness);
+    return time_add(time_add(ev->watermark, -o.within), -o.allowed_lateness);
 }
 
 static void pass(const struct event *ev) {

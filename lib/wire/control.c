@@ -6,9 +6,6 @@
 static const char *const kinds[] = {
     [CONTROL_OPEN] = "open", [CONTROL_WATERMARK] = "watermark", [CONTROL_END] = "end"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
-static const char *const units[] = {
-    [UNIT_GUESS] = NULL, [UNIT_S] = "s", [UNIT_MS] = "ms", [UNIT_US] = "us", [UNIT_NS] = "ns"};
-enum { UNITS = sizeof units / sizeof *units };
 
 /* ---- writing ---- */
 
@@ -20,7 +17,7 @@ static json_t *pack_time(const struct control_time *t) {
     json_t *o = json_object();
     set_text(o, "field", t->field);
     set_text(o, "format", t->format);
-    set_text(o, "unit", units[t->unit]);
+    set_text(o, "unit", time_unit_name(t->unit));
     set_text(o, "zone", t->zone);
     if (t->minus) json_object_set_new(o, "minus_us", json_integer(t->minus));
     return o;
@@ -72,9 +69,7 @@ static bool get_text(const json_t *of, const char *name, char **out) {
 
 static bool get_unit(const json_t *of, enum time_unit *out) {
     const json_t *v = json_object_get(of, "unit");
-    const char *text = json_string_value(v);
-    for (int u = UNIT_S; text && u < UNITS; u++)
-        if (strcmp(text, units[u]) == 0) *out = (enum time_unit)u;
+    *out = time_unit_named(json_string_value(v));
     return !v || *out != UNIT_GUESS;
 }
 
