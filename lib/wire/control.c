@@ -93,16 +93,23 @@ bool stream_version_is_known(int64_t version, struct err *e) {
                (long long)version, STREAM_VERSION);
 }
 
+/* A conversion that is not read would make each time of the stream bad. */
+static bool check_format(const char *format, struct err *e) {
+    if (!format || time_format_check(format, e)) return true;
+    e->code = EXIT_BAD_DATA;
+    return err_at(e, "the open record");
+}
+
 static bool read_open(const json_t *o, struct control *c, struct err *e) {
     const json_t *version = json_object_get(o, "version"), *time = json_object_get(o, "time");
     if (!stream_version_is_known(json_integer_value(version), e)) return false;
     if (!get_text(o, "tool", &c->tool)) return bad(e, "open", "\"tool\" is no text");
     if (!get_flag(o, "watermarks", &c->watermarks)) return bad(e, "open", "no \"watermarks\"");
     if (!time) return true;
-    return (get_text(time, "field", &c->time.field) && c->time.field &&
-               get_text(time, "format", &c->time.format) && get_unit(time, &c->time.unit) &&
-               get_text(time, "zone", &c->time.zone) && get_minus(time, &c->time.minus)) ||
-           bad(e, "open", "\"time\" is not understood");
+    bool known = get_text(time, "field", &c->time.field) && c->time.field &&
+                 get_text(time, "format", &c->time.format) && get_unit(time, &c->time.unit) &&
+                 get_text(time, "zone", &c->time.zone) && get_minus(time, &c->time.minus);
+    return known ? check_format(c->time.format, e) : bad(e, "open", "\"time\" is not understood");
 }
 
 static bool read_watermark(const json_t *o, struct control *c, struct err *e) {
