@@ -48,6 +48,7 @@ static const struct tool tool = {
 static int *key_fields;
 static size_t n_key_fields;
 static struct buf key;
+static int at_field; /* of the key, where it is being made */
 
 /* ---- the command line ---- */
 
@@ -146,9 +147,11 @@ static void settle(struct stage *s) {
 
 static bool make_key(const struct event *ev, struct err *e) {
     key.n = st.scratch.n = 0;
-    for (size_t i = 0; i < n_key_fields; i++)
-        if (!key_add_field(&key, &ev->fields[key_fields[i]], &st.scratch, e))
-            return err_at(e, "%s", st.wanted[key_fields[i]].path);
+    for (size_t i = 0; i < n_key_fields; i++) {
+        at_field = key_fields[i];
+        if (!key_add_field(&key, &ev->fields[at_field], &st.scratch, e))
+            return err_at(e, "%s", st.wanted[at_field].path);
+    }
     return true;
 }
 
@@ -157,14 +160,9 @@ static bool takes(struct stage *s, const struct event *ev, struct err *e) {
     return make_key(ev, e);
 }
 
+/* The field that make_key() came to has no value for a key. */
 static void reject(const struct event *ev, struct err *e) {
-    size_t bad = 0;
-    struct err ignored;
-    while (bad + 1 < n_key_fields &&
-           key_add_field(&key, &ev->fields[key_fields[bad]], &st.scratch, &ignored))
-        bad++;
-    stage_reject(
-        &st, ev, "bad_value", st.wanted[key_fields[bad]].path, &ev->fields[key_fields[bad]], e);
+    stage_reject(&st, ev, "bad_value", st.wanted[at_field].path, &ev->fields[at_field], e);
 }
 
 static void take(const struct event *ev) {
@@ -206,6 +204,5 @@ int main(int argc, char **argv) {
         else reject(&ev, &e);
     }
     stage_check(&st);
-    settle(&st);
     return stage_end(&st);
 }
