@@ -29,10 +29,8 @@ static const struct option options[] = {
         .hint = HINT_FILE},
     {"dups", .kind = OPTION_TEXT, .arg = "DEST", .help = "where duplicates go", .to = &o.dups,
         .hint = HINT_FILE},
-    {"wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",
-        .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"},
-    {"input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input",
-        .to = &stage_options.input, .hint = HINT_FILE},
+    STAGE_WIRE_OPTION,
+    STAGE_INPUT_OPTION,
 };
 
 static struct option_group groups[5];
@@ -52,12 +50,6 @@ static int at_field; /* of the key, where it is being made */
 
 /* ---- the command line ---- */
 
-static _Noreturn void usage(const char *message) {
-    struct err e;
-    err_set(&e, EXIT_USAGE, "%s", message);
-    stage_fail(&st, &e);
-}
-
 static void add_key_field(struct stage *s, void *ctx, const struct json_path *path) {
     (void)ctx;
     key_fields = mem_grow(key_fields, n_key_fields + 1, sizeof *key_fields);
@@ -65,13 +57,16 @@ static void add_key_field(struct stage *s, void *ctx, const struct json_path *pa
 }
 
 static void parse(void) {
-    if (st.operands.n) usage("reads standard input or -i SOURCE; found an operand");
-    if (!o.key.n) usage("which events are alike? --key FIELD says it, like --key event_id");
+    if (st.operands.n) stage_usage(&st, "reads standard input or -i SOURCE; found an operand");
+    if (!o.key.n)
+        stage_usage(&st, "which events are alike? --key FIELD says it, like --key event_id");
     for (size_t i = 0; i < o.key.n; i++)
         fields_each(&st, o.key.items[i], "--key", add_key_field, NULL);
-    if (o.has_within && !o.within) usage("--within: must be longer than 0");
-    if (o.has_allowed_lateness && !o.has_within) usage("--allowed-lateness needs --within");
-    if (o.late && !o.has_within) usage("--late needs --within: without it every event counts");
+    if (o.has_within && !o.within) stage_usage(&st, "--within: must be longer than 0");
+    if (o.has_allowed_lateness && !o.has_within)
+        stage_usage(&st, "--allowed-lateness needs --within");
+    if (o.late && !o.has_within)
+        stage_usage(&st, "--late needs --within: without it every event counts");
     if (!o.has_allowed_lateness) o.allowed_lateness = o.within;
     st.needs_time = st.needs_time || o.has_within;
     stage_need_time(&st, st.o.input);
@@ -177,7 +172,7 @@ static void take(const struct event *ev) {
 
 static void check_watermarks(void) {
     if (o.late && !inputs_has_watermarks(st.inputs))
-        usage("--late needs --lateness: without a watermark no event is late");
+        stage_usage(&st, "--late needs --lateness: without a watermark no event is late");
 }
 
 int main(int argc, char **argv) {

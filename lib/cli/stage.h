@@ -113,6 +113,18 @@ extern const struct option_group stage_time_group, stage_event_group, stage_inpu
     stage_common_group;
 
 /* Parses, sets up signals, makes the scanner, the zone and --where. Ends the process on usage errors, --help, --version, --completion. */
+/* Rows of those tables that several tools have, but not all. */
+#define STAGE_WIRE_OPTION                                                                          \
+    {                                                                                              \
+        "wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",  \
+                .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"      \
+    }
+#define STAGE_INPUT_OPTION                                                                         \
+    {                                                                                              \
+        "input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input", \
+                                   .to = &stage_options.input, .hint = HINT_FILE                   \
+    }
+
 void stage_start(struct stage *st, const struct tool *tool, int argc, char **argv);
 
 /* Wants all fields of an expression, to be seen at least once in a bounded run; `role` is the option that names it,
@@ -157,6 +169,8 @@ int stage_explained(struct stage *st);
 /* Prints `tool: text`, writes the abort line, and exits with e->code. */
 _Noreturn void stage_fail(struct stage *st, const struct err *e);
 void stage_note(const struct stage *st, const char *format, ...)
+/* The same with EXIT_USAGE. */
+_Noreturn void stage_usage(struct stage *st, const char *message);
     __attribute__((format(printf, 2, 3)));
 /* True when e-returning calls may go on: `stage_must(st, ok, &e)` fails the stage when !ok. */
 static inline void stage_must(struct stage *st, bool ok, const struct err *e) {
