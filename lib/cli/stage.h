@@ -78,6 +78,7 @@ struct stage {
     size_t n_required;
 
     struct source_list sources;
+    bool names_sources; /* on the command line */
     struct inputs *inputs;
     struct out out;
     const char
@@ -112,7 +113,6 @@ extern struct stage_options stage_options;
 extern const struct option_group stage_time_group, stage_event_group, stage_input_group,
     stage_common_group;
 
-/* Parses, sets up signals, makes the scanner, the zone and --where. Ends the process on usage errors, --help, --version, --completion. */
 /* Rows of those tables that several tools have, but not all. */
 #define STAGE_WIRE_OPTION                                                                          \
     {                                                                                              \
@@ -125,6 +125,7 @@ extern const struct option_group stage_time_group, stage_event_group, stage_inpu
                                    .to = &stage_options.input, .hint = HINT_FILE                   \
     }
 
+/* Parses, sets up signals, makes the scanner, the zone and --where. Ends the process on usage errors, --help, --version, --completion. */
 void stage_start(struct stage *st, const struct tool *tool, int argc, char **argv);
 
 /* Wants all fields of an expression, to be seen at least once in a bounded run; `role` is the option that names it,
@@ -168,9 +169,9 @@ int stage_explained(struct stage *st);
 
 /* Prints `tool: text`, writes the abort line, and exits with e->code. */
 _Noreturn void stage_fail(struct stage *st, const struct err *e);
-void stage_note(const struct stage *st, const char *format, ...)
 /* The same with EXIT_USAGE. */
 _Noreturn void stage_usage(struct stage *st, const char *message);
+void stage_note(const struct stage *st, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* True when e-returning calls may go on: `stage_must(st, ok, &e)` fails the stage when !ok. */
 static inline void stage_must(struct stage *st, bool ok, const struct err *e) {

@@ -259,7 +259,7 @@ const struct control *inputs_stream(const struct inputs *in) {
 
 bool inputs_is_empty(const struct inputs *in) {
     uint64_t at = 1, size;
-    if (in->n == 1 && in->all->decoder && in->all->decoder->begin)
+    if (in->n == 1 && in->all->decoder && in->o.format == FORMAT_AUTO)
         source_position(in->all->bytes, &at, &size);
     return at == 0;
 }
