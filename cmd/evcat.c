@@ -29,8 +29,7 @@ static const struct option options[] = {
         .to = &o.rate, .given = &o.has_rate},
     {"unwrap", .kind = OPTION_FLAG, .help = "take the events out of late and reject files",
         .to = &st.unwraps},
-    {"wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",
-        .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"},
+    STAGE_WIRE_OPTION,
     {"describe", .kind = OPTION_FLAG, .help = "say what fields, types and times there are",
         .to = &o.describe},
 };
@@ -73,12 +72,6 @@ static void pace(int64_t rate) {
     while (nanosleep(&left, &left) != 0) io_hooks.interrupted();
 }
 
-static _Noreturn void usage(const char *message) {
-    struct err e;
-    err_set(&e, EXIT_USAGE, "%s", message);
-    stage_fail(&st, &e);
-}
-
 static void explain(void) {
     stage_explain(&st);
     if (st.unwraps) printf("unwrap: the events are taken out of late and reject files\n");
@@ -115,11 +108,12 @@ int main(int argc, char **argv) {
     stage_start(&st, &tool, argc, argv);
     o.from = parse_bound(o.since, "--since", INT64_MIN);
     o.before = parse_bound(o.until, "--until", INT64_MAX);
-    if (o.from >= o.before) usage("--since is not before --until: that selects nothing");
+    if (o.from >= o.before) stage_usage(&st, "--since is not before --until: that selects nothing");
     stage_need_time(&st, st.operands);
-    if (o.has_rate && !o.rate) usage("--rate: must be at least 1 event a second");
+    if (o.has_rate && !o.rate) stage_usage(&st, "--rate: must be at least 1 event a second");
     if (o.describe && (o.fields || o.has_rate))
-        usage("--describe passes no events on: --fields and --rate have no place beside it");
+        stage_usage(
+            &st, "--describe passes no events on: --fields and --rate have no place beside it");
     struct projection *fields = o.fields ? projection_new(&st, o.fields) : NULL;
     if (st.o.explain) return explain(), stage_explained(&st);
 

@@ -29,10 +29,8 @@ static const struct option options[] = {
         .hint = HINT_FILE},
     {"dups", .kind = OPTION_TEXT, .arg = "DEST", .help = "where duplicates go", .to = &o.dups,
         .hint = HINT_FILE},
-    {"wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",
-        .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"},
-    {"input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input",
-        .to = &stage_options.input, .hint = HINT_FILE},
+    STAGE_WIRE_OPTION,
+    STAGE_INPUT_OPTION,
 };
 
 static struct option_group groups[5];
@@ -48,14 +46,9 @@ static const struct tool tool = {
 static int *key_fields;
 static size_t n_key_fields;
 static struct buf key;
+static int at_field; /* of the key, where it is being made */
 
 /* ---- the command line ---- */
-
-static _Noreturn void usage(const char *message) {
-    struct err e;
-    err_set(&e, EXIT_USAGE, "%s", message);
-    stage_fail(&st, &e);
-}
 
 static void add_key_field(struct stage *s, void *ctx, const struct json_path *path) {
     (void)ctx;
@@ -64,13 +57,16 @@ static void add_key_field(struct stage *s, void *ctx, const struct json_path *pa
 }
 
 static void parse(void) {
-    if (st.operands.n) usage("reads standard input or -i SOURCE; found an operand");
-    if (!o.key.n) usage("which events are alike? --key FIELD says it, like --key event_id");
+    if (st.operands.n) stage_usage(&st, "reads standard input or -i SOURCE; found an operand");
+    if (!o.key.n)
+        stage_usage(&st, "which events are alike? --key FIELD says it, like --key event_id");
     for (size_t i = 0; i < o.key.n; i++)
         fields_each(&st, o.key.items[i], "--key", add_key_field, NULL);
-    if (o.has_within && !o.within) usage("--within: must be longer than 0");
-    if (o.has_allowed_lateness && !o.has_within) usage("--allowed-lateness needs --within");
-    if (o.late && !o.has_within) usage("--late needs --within: without it every event counts");
+    if (o.has_within && !o.within) stage_usage(&st, "--within: must be longer than 0");
+    if (o.has_allowed_lateness && !o.has_within)
+        stage_usage(&st, "--allowed-lateness needs --within");
+    if (o.late && !o.has_within)
+        stage_usage(&st, "--late needs --within: without it every event counts");
     if (!o.has_allowed_lateness) o.allowed_lateness = o.within;
     st.needs_time = st.needs_time || o.has_within;
     stage_need_time(&st, st.o.input);
@@ -106,21 +102,16 @@ static struct buf texts;
 static struct seen seen;
 static uint64_t seed;
 
-static int64_t less(int64_t a, int64_t b) {
-    int64_t result;
-    return __builtin_sub_overflow(a, b, &result) ? INT64_MIN : result;
-}
-
 /* An event may be late, its key might be forgotten already. */
 static bool is_late(const struct event *ev) {
     return o.has_within && ev->watermark != TIME_NONE &&
-           ev->time < less(ev->watermark, o.allowed_lateness);
+           ev->time < time_add(ev->watermark, -o.allowed_lateness);
 }
 
 /* A first event at this time or before it is forgotten, as the watermark stands. */
 static int64_t forgotten(const struct event *ev) {
     if (!o.has_within || ev->watermark == TIME_NONE) return INT64_MIN;
-    return less(less(ev->watermark, o.within), o.allowed_lateness);
+    return time_add(time_add(ev->watermark, -o.within), -o.allowed_lateness);
 }
 
 static void pass(const struct event *ev) {
@@ -151,9 +142,11 @@ static void settle(struct stage *s) {
 
 static bool make_key(const struct event *ev, struct err *e) {
     key.n = st.scratch.n = 0;
-    for (size_t i = 0; i < n_key_fields; i++)
-        if (!key_add_field(&key, &ev->fields[key_fields[i]], &st.scratch, e))
-            return err_at(e, "%s", st.wanted[key_fields[i]].path);
+    for (size_t i = 0; i < n_key_fields; i++) {
+        at_field = key_fields[i];
+        if (!key_add_field(&key, &ev->fields[at_field], &st.scratch, e))
+            return err_at(e, "%s", st.wanted[at_field].path);
+    }
     return true;
 }
 
@@ -162,14 +155,9 @@ static bool takes(struct stage *s, const struct event *ev, struct err *e) {
     return make_key(ev, e);
 }
 
+/* The field that make_key() came to has no value for a key. */
 static void reject(const struct event *ev, struct err *e) {
-    size_t bad = 0;
-    struct err ignored;
-    while (bad + 1 < n_key_fields &&
-           key_add_field(&key, &ev->fields[key_fields[bad]], &st.scratch, &ignored))
-        bad++;
-    stage_reject(
-        &st, ev, "bad_value", st.wanted[key_fields[bad]].path, &ev->fields[key_fields[bad]], e);
+    stage_reject(&st, ev, "bad_value", st.wanted[at_field].path, &ev->fields[at_field], e);
 }
 
 static void take(const struct event *ev) {
@@ -184,7 +172,7 @@ static void take(const struct event *ev) {
 
 static void check_watermarks(void) {
     if (o.late && !inputs_has_watermarks(st.inputs))
-        usage("--late needs --lateness: without a watermark no event is late");
+        stage_usage(&st, "--late needs --lateness: without a watermark no event is late");
 }
 
 int main(int argc, char **argv) {
@@ -211,6 +199,5 @@ int main(int argc, char **argv) {
         else reject(&ev, &e);
     }
     stage_check(&st);
-    settle(&st);
     return stage_end(&st);
 }

@@ -18,8 +18,7 @@ static const struct option options[] = {
         .help = "first part of file names in a folder; evsink", .to = &o.id},
     {"run", .kind = OPTION_TEXT, .arg = "NAME", .help = "second part; a rerun replaces its own; 0",
         .to = &o.run},
-    {"input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input",
-        .to = &stage_options.input, .hint = HINT_FILE},
+    STAGE_INPUT_OPTION,
 };
 
 static struct option_group groups[5];

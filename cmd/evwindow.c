@@ -37,10 +37,8 @@ static const struct option options[] = {
         .help = "rows win over those of lower generations", .to = &o.generation},
     {"correction", .kind = OPTION_FLAG, .help = "mark all rows as corrections",
         .to = &o.correction},
-    {"wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",
-        .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"},
-    {"input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input",
-        .to = &stage_options.input, .hint = HINT_FILE},
+    STAGE_WIRE_OPTION,
+    STAGE_INPUT_OPTION,
 };
 
 static struct option_group groups[5];
@@ -66,18 +64,12 @@ static struct aggregate_input *inputs;
 
 /* ---- the command line ---- */
 
-static _Noreturn void usage(const char *message) {
-    struct err e;
-    err_set(&e, EXIT_USAGE, "%s", message);
-    stage_fail(&st, &e);
-}
-
 /* A day by the second, and some. */
 enum { MAX_SLIDES = 100000 };
 
 static void parse_windows(void) {
     struct err e;
-    if (!o.every) usage("how long is a window? --every D, like --every 15m");
+    if (!o.every) stage_usage(&st, "how long is a window? --every D, like --every 15m");
     stage_must(&st, period_parse(slice_of(o.every), &spec.size, &e) || err_at(&e, "--every"), &e);
     spec.slide = spec.size;
     if (o.slide)
@@ -110,9 +102,10 @@ static void parse_windows(void) {
 static void check_watermarks(void) {
     if (inputs_has_watermarks(st.inputs)) return;
     if (o.has_allowed_lateness)
-        usage("--allowed-lateness needs --lateness: without a watermark no window comes out before "
-              "the end");
-    if (o.late) usage("--late needs --lateness: without a watermark no event is late");
+        stage_usage(&st,
+            "--allowed-lateness needs --lateness: without a watermark no window comes out before "
+            "the end");
+    if (o.late) stage_usage(&st, "--late needs --lateness: without a watermark no event is late");
 }
 
 static void parse_aggregate(const char *text) {

@@ -167,6 +167,17 @@ enum time_result time_parse(struct time_format *f, struct slice text, int64_t *o
 /* The power of ten that makes the unit µs. */
 static const int unit_power[] = {[UNIT_S] = 6, [UNIT_MS] = 3, [UNIT_US] = 0, [UNIT_NS] = -3};
 
+static const char *const units[] = {
+    [UNIT_S] = "s", [UNIT_MS] = "ms", [UNIT_US] = "us", [UNIT_NS] = "ns"};
+
+const char *time_unit_name(enum time_unit unit) { return units[unit]; }
+
+enum time_unit time_unit_named(const char *name) {
+    for (int u = UNIT_S; name && u <= UNIT_NS; u++)
+        if (strcmp(name, units[u]) == 0) return (enum time_unit)u;
+    return UNIT_GUESS;
+}
+
 static enum time_unit guess_unit(const struct digits *d) {
     if (d->p == d->end || d->point < 9 || d->point > 20) return UNIT_GUESS;
     return d->point < 12 ? UNIT_S : d->point < 15 ? UNIT_MS : d->point < 18 ? UNIT_US : UNIT_NS;

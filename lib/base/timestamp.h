@@ -24,6 +24,12 @@ enum { SECOND_US = 1000000 };
 static inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 static inline int64_t floor_mod(int64_t a, int64_t b) { return a % b + (a % b < 0 ? b : 0); }
 
+/* A time so much later, or earlier; what lies beyond all times is TIME_NONE or TIME_END. */
+static inline int64_t time_add(int64_t t, int64_t by) {
+    int64_t sum;
+    return __builtin_add_overflow(t, by, &sum) ? (by < 0 ? TIME_NONE : TIME_END) : sum;
+}
+
 /* The civil calendar (proleptic Gregorian); days since 1970-01-01. */
 struct civil {
     int year, month, day; /* month 1..12, day 1..31 */
@@ -54,6 +60,9 @@ int64_t zone_to_utc(struct zone *z, int64_t local, enum local_kind *kind);
 /* ---- reading times ---- */
 
 enum time_unit { UNIT_GUESS, UNIT_S, UNIT_MS, UNIT_US, UNIT_NS };
+/* s ms us ns; NULL stands for UNIT_GUESS, and so does a name that is none of these. */
+const char *time_unit_name(enum time_unit unit);
+enum time_unit time_unit_named(const char *name);
 
 /* How the values of a time field are read. Zeroed is the default: RFC 3339 and its relatives, UTC,
  * guessed unit. The counters and cache are the parser's own. */

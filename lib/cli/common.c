@@ -166,13 +166,6 @@ static void parse_max_reject(struct stage *st) {
     else st->reject_limit = (int64_t)v;
 }
 
-static enum time_unit unit_of(const char *name) {
-    static const char *const names[] = {"", "s", "ms", "us", "ns"};
-    for (int u = UNIT_S; name && u <= UNIT_NS; u++)
-        if (strcmp(name, names[u]) == 0) return (enum time_unit)u;
-    return UNIT_GUESS;
-}
-
 static void require(struct stage *st, void *ctx, const struct json_path *path) {
     (void)ctx;
     st->required = mem_grow(st->required, st->n_required + 1, sizeof *st->required);
@@ -239,7 +232,7 @@ void stage_start(struct stage *st, const struct tool *tool, int argc, char **arg
     }
     if (st->o.time_format) stage_must(st, time_format_check(st->o.time_format, &e), &e);
     st->times = (struct time_format){
-        .format = st->o.time_format, .zone = st->zone, .unit = unit_of(st->o.time_unit)};
+        .format = st->o.time_format, .zone = st->zone, .unit = time_unit_named(st->o.time_unit)};
     want_time(st);
     want_required(st);
     if (!st->o.where) return;

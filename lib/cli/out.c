@@ -31,16 +31,23 @@ static void end_chunk(struct out *o) {
     o->in_chunk = false;
 }
 
-static void add_control(struct out *o, const struct control *c) {
-    if (o->wire == WIRE_CONTROL) {
-        control_write(&o->buf, c);
-        buf_addc(&o->buf, '\n');
-        return;
-    }
+static void add_control_chunk(struct out *o, struct slice text) {
     end_chunk(o);
     size_t chunk = frame_begin(&o->buf);
-    control_write(&o->buf, c);
+    buf_add_slice(&o->buf, text);
     frame_end(&o->buf, chunk, FRAME_CONTROL, is_checked(o));
+}
+
+static void add_control(struct out *o, const struct control *c) {
+    struct buf text = {0};
+    control_write(&text, c);
+    if (o->wire == WIRE_CONTROL) {
+        buf_addc(&text, '\n');
+        buf_add_slice(&o->buf, buf_slice(&text));
+    } else {
+        add_control_chunk(o, buf_slice(&text));
+    }
+    buf_free(&text);
 }
 
 void out_start(struct out *o, enum wire wire, struct control *open) {
@@ -112,10 +119,7 @@ static void abort_frames(struct out *o, struct slice line) {
     struct err ignored;
     if (o->in_record) o->buf.n = o->record;
     o->in_record = false;
-    end_chunk(o);
-    size_t chunk = frame_begin(&o->buf);
-    buf_add_slice(&o->buf, line);
-    frame_end(&o->buf, chunk, FRAME_CONTROL, is_checked(o));
+    add_control_chunk(o, line);
     (void)out_flush(o, &ignored);
 }
 

@@ -110,6 +110,12 @@ _Noreturn void stage_fail(struct stage *st, const struct err *e) {
     exit(e->code);
 }
 
+_Noreturn void stage_usage(struct stage *st, const char *message) {
+    struct err e;
+    err_set(&e, EXIT_USAGE, "%s", message);
+    stage_fail(st, &e);
+}
+
 static void out_of_memory(size_t wanted) {
     static bool again;
     struct err e;

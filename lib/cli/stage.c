@@ -115,7 +115,8 @@ void stage_open(struct stage *st, struct texts sources) {
     st->aside_dest[ASIDE_REJECT] = st->o.reject;
     find_sources(st, sources);
     aside_open(st);
-    st->is_source = st->is_source || sources.n > 0;
+    st->names_sources = sources.n > 0;
+    st->is_source = st->is_source || st->names_sources;
     open_inputs(st);
     stream_take(st);
     if (st->writes_out) stream_start(st);
@@ -141,6 +142,7 @@ bool stage_next(struct stage *st, struct event *ev) {
     for (;;) {
         enum decoded d = inputs_next(st->inputs, ev, &e);
         if (d == DECODED_END) return false;
+        if (d == DECODED_CONTROL) continue;
         if (d == DECODED_EVENT) {
             st->books.in++;
             if (!st->where || passes(st, ev)) return true;

@@ -78,6 +78,7 @@ struct stage {
     size_t n_required;
 
     struct source_list sources;
+    bool names_sources; /* on the command line */
     struct inputs *inputs;
     struct out out;
     const char
@@ -111,6 +112,18 @@ struct stage {
 extern struct stage_options stage_options;
 extern const struct option_group stage_time_group, stage_event_group, stage_input_group,
     stage_common_group;
+
+/* Rows of those tables that several tools have, but not all. */
+#define STAGE_WIRE_OPTION                                                                          \
+    {                                                                                              \
+        "wire", .kind = OPTION_TEXT, .arg = "W", .help = "write text, control (lines) or frames",  \
+                .to = &stage_options.wire, .hint = HINT_WORDS, .words = "text control frames"      \
+    }
+#define STAGE_INPUT_OPTION                                                                         \
+    {                                                                                              \
+        "input", 'i', OPTION_LIST, .arg = "SOURCE", .help = "read this instead of standard input", \
+                                   .to = &stage_options.input, .hint = HINT_FILE                   \
+    }
 
 /* Parses, sets up signals, makes the scanner, the zone and --where. Ends the process on usage errors, --help, --version, --completion. */
 void stage_start(struct stage *st, const struct tool *tool, int argc, char **argv);
@@ -156,6 +169,8 @@ int stage_explained(struct stage *st);
 
 /* Prints `tool: text`, writes the abort line, and exits with e->code. */
 _Noreturn void stage_fail(struct stage *st, const struct err *e);
+/* The same with EXIT_USAGE. */
+_Noreturn void stage_usage(struct stage *st, const char *message);
 void stage_note(const struct stage *st, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* True when e-returning calls may go on: `stage_must(st, ok, &e)` fails the stage when !ok. */

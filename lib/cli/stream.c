@@ -47,16 +47,19 @@ static void take_time(struct stage *st, const struct control_time *t) {
     take_zone(st, t->zone);
 }
 
-/* Where all tools were told of frames, a pipe that just ends was left by one that was killed before it wrote. */
+/* Where all tools were told of frames, a pipe that just ends was left by one that was killed before it wrote. Who
+ * names "-" says that the stream begins there, and a source may be empty. */
 static void check_not_empty(struct stage *st) {
     struct err e;
     struct stat in;
     const char *wire = getenv("EV_WIRE");
     bool told = wire && (strcmp(wire, "frames") == 0 || strcmp(wire, "control") == 0);
-    if (st->is_source || !told || !inputs_is_empty(st->inputs)) return;
+    if (st->names_sources || !told || !inputs_is_empty(st->inputs)) return;
     if (fstat(STDIN_FILENO, &in) != 0 || !S_ISFIFO(in.st_mode)) return;
     err_set(&e, EXIT_IO,
-        "-: the input ends before it begins, but EV_WIRE is %s: a tool upstream was killed", wire);
+        "-: the input ends before it begins, but EV_WIRE is %s: a tool upstream was killed "
+        "(%s, where it may be empty)",
+        wire, st->is_source ? "evcat -" : "-i -");
     stage_fail(st, &e);
 }
 

@@ -123,7 +123,7 @@ static void add_now(struct windows *w, uint32_t number, const struct aggregate_i
 
 /* Does a window no longer take events? */
 static bool is_closed(const struct windows *w, int64_t end, int64_t watermark) {
-    return add_sat(end, w->spec.allowed_lateness) <= watermark;
+    return time_add(end, w->spec.allowed_lateness) <= watermark;
 }
 
 /* The watermark has passed the pane: the event may be late for some of its windows or all, or
@@ -162,7 +162,7 @@ bool windows_due(const struct windows *w, int64_t watermark) { return watermark 
 
 int64_t windows_hold(const struct windows *w, int64_t watermark) {
     if (watermark == TIME_NONE || watermark == TIME_END) return watermark;
-    int64_t closed = add_sat(watermark, -w->spec.allowed_lateness);
+    int64_t closed = time_add(watermark, -w->spec.allowed_lateness);
     if (closed < TIME_MIN) return TIME_NONE;
     int64_t first = window_step(w, window_boundary(w, closed), 1);
     int64_t open = windows_next_end(w, &w->cursors[w->n_cursors - 1]);

@@ -15,7 +15,7 @@ int64_t windows_next_end(const struct windows *w, const struct cursor *c) {
 static void set_due(struct windows *w) {
     w->due = TIME_END;
     for (int i = 0; i < w->n_cursors; i++) {
-        int64_t moment = add_sat(windows_next_end(w, &w->cursors[i]), w->cursors[i].delay);
+        int64_t moment = time_add(windows_next_end(w, &w->cursors[i]), w->cursors[i].delay);
         if (moment < w->due) w->due = moment;
     }
 }
@@ -23,7 +23,7 @@ static void set_due(struct windows *w) {
 void windows_pass(struct windows *w, int64_t watermark) {
     for (int i = 0; i < w->n_cursors; i++) {
         struct cursor *c = &w->cursors[i];
-        int64_t end = watermark == TIME_NONE ? TIME_NONE : add_sat(watermark, -c->delay);
+        int64_t end = watermark == TIME_NONE ? TIME_NONE : time_add(watermark, -c->delay);
         if (end > c->passed) c->passed = end;
     }
     set_due(w);
@@ -230,7 +230,7 @@ static bool begin_firing(struct windows *w, int64_t watermark) {
     struct firing *f = &w->firing;
     for (int i = w->n_cursors - 1; i >= 0; i--) {
         struct cursor *c = &w->cursors[i];
-        int64_t end = windows_next_end(w, c), moment = add_sat(end, c->delay);
+        int64_t end = windows_next_end(w, c), moment = time_add(end, c->delay);
         if (end == TIME_END || moment > watermark || moment > best) continue;
         if (f->cursor && moment == best && end > f->end) continue;
         best = moment;

@@ -79,11 +79,6 @@ struct windows {
     struct waiting waiting[WAITING];
 };
 
-static inline int64_t add_sat(int64_t a, int64_t b) {
-    int64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
-}
-
 static inline int64_t window_step(const struct windows *w, int64_t boundary, int64_t slides) {
     return period_step(&w->spec.slide, w->spec.zone, w->spec.offset, boundary, slides);
 }

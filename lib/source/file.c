@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "source/gzip.h"
 #include "source/source.h"
+#include "wire/frames.h"
 
 struct file {
     struct bytes base;
@@ -69,10 +70,7 @@ static bool peek(struct file *f, struct err *e) {
         f->base.read = read_gzip;
     }
     struct slice head = {(const char *)f->peeked, f->n_peeked};
-    f->base.frames = head.n && memcmp(head.p,
-                                   "\x89"
-                                   "EVF",
-                                   head.n) == 0;
+    f->base.frames = head.n && memcmp(head.p, FRAMES_MAGIC, head.n) == 0;
     const char *by = packer(f);
     return !by || err_set(e, EXIT_BAD_DATA,
                       "%s: packed by %s, and only gzip is read here; put %s -dc in front",

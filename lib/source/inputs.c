@@ -71,11 +71,6 @@ static void input_close(struct inputs *in, struct input *i) {
     i->decoder = NULL;
 }
 
-static int64_t less(int64_t time, int64_t lateness) {
-    int64_t candidate;
-    return __builtin_sub_overflow(time, lateness, &candidate) ? TIME_NONE + 1 : candidate;
-}
-
 static bool accept(struct inputs *in, struct event *ev, bool peek, struct err *e) {
     return !in->o.accept || in->o.accept(in->o.ctx, ev, peek, e);
 }
@@ -115,7 +110,7 @@ static enum decoded fetch_on(struct inputs *in, struct input *i, struct event *e
 /* What the event makes its input's watermark. */
 static int64_t candidate(const struct inputs *in, const struct input *i, const struct event *ev) {
     if (i->carries) return ev->watermark;
-    return in->o.has_lateness ? less(ev->time, in->o.lateness) : TIME_NONE;
+    return in->o.has_lateness ? time_add(ev->time, -in->o.lateness) : TIME_NONE;
 }
 
 /* An unseekable input gives its first event now and keeps it; one that is bad has no time, so the
@@ -283,7 +278,7 @@ static void settle(struct inputs *in) {
     if (in->at_hand == TIME_NONE) return;
     if (in->o.disorder) disorder_seen(in->o.disorder, in->at_hand);
     if (in->o.has_lateness && !in->current->carries)
-        watermarks_seen(&in->watermarks, less(in->at_hand, in->o.lateness));
+        watermarks_seen(&in->watermarks, time_add(in->at_hand, -in->o.lateness));
     in->at_hand = TIME_NONE;
 }
 
@@ -355,7 +350,7 @@ const struct control *inputs_stream(const struct inputs *in) {
 
 bool inputs_is_empty(const struct inputs *in) {
     uint64_t at = 1, size;
-    if (in->n == 1 && in->all->decoder && in->all->decoder->begin)
+    if (in->n == 1 && in->all->decoder && in->o.format == FORMAT_AUTO)
         source_position(in->all->bytes, &at, &size);
     return at == 0;
 }

@@ -55,7 +55,7 @@ int64_t inputs_watermark(struct inputs *in);
 int64_t inputs_reached(struct inputs *in);
 /* How the only input began, where it is a stream of frames or control lines; else NULL. Lives until the first event is read. */
 const struct control *inputs_stream(const struct inputs *in);
-/* Has the only input, which may be such a stream, ended without a byte? */
+/* Has the only input, which may be such a stream (no option says what else it is), ended without a byte? */
 bool inputs_is_empty(const struct inputs *in);
 bool inputs_is_frames(const struct inputs *in);
 /* Of any origin: --lateness, or the input's own. */

@@ -8,9 +8,6 @@ static const char *const kinds[] = {[CONTROL_OPEN] = "open",
     [CONTROL_BARRIER] = "barrier",
     [CONTROL_END] = "end"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
-static const char *const units[] = {
-    [UNIT_GUESS] = NULL, [UNIT_S] = "s", [UNIT_MS] = "ms", [UNIT_US] = "us", [UNIT_NS] = "ns"};
-enum { UNITS = sizeof units / sizeof *units };
 
 /* ---- writing ---- */
 
@@ -22,7 +19,7 @@ static json_t *pack_time(const struct control_time *t) {
     json_t *o = json_object();
     set_text(o, "field", t->field);
     set_text(o, "format", t->format);
-    set_text(o, "unit", units[t->unit]);
+    set_text(o, "unit", time_unit_name(t->unit));
     set_text(o, "zone", t->zone);
     if (t->minus) json_object_set_new(o, "minus_us", json_integer(t->minus));
     return o;
@@ -99,9 +96,7 @@ static bool get_text(const json_t *of, const char *name, char **out) {
 
 static bool get_unit(const json_t *of, enum time_unit *out) {
     const json_t *v = json_object_get(of, "unit");
-    const char *text = json_string_value(v);
-    for (int u = UNIT_S; text && u < UNITS; u++)
-        if (strcmp(text, units[u]) == 0) *out = (enum time_unit)u;
+    *out = time_unit_named(json_string_value(v));
     return !v || *out != UNIT_GUESS;
 }
 
@@ -155,6 +150,13 @@ static bool read_end(const json_t *o, struct control *c, struct err *e) {
            bad(e, "end", "its epoch is not understood");
 }
 
+/* A conversion that is not read would make each time of the stream bad. */
+static bool check_format(const char *format, struct err *e) {
+    if (!format || time_format_check(format, e)) return true;
+    e->code = EXIT_BAD_DATA;
+    return err_at(e, "the open record");
+}
+
 static bool read_open(const json_t *o, struct control *c, struct err *e) {
     const json_t *version = json_object_get(o, "version"), *time = json_object_get(o, "time");
     if (!stream_version_is_known(json_integer_value(version), e)) return false;
@@ -162,10 +164,10 @@ static bool read_open(const json_t *o, struct control *c, struct err *e) {
     if (!get_flag(o, "watermarks", &c->watermarks)) return bad(e, "open", "no \"watermarks\"");
     if (!get_checkpoint(o, c)) return bad(e, "open", "\"checkpoint\" is not understood");
     if (!time) return true;
-    return (get_text(time, "field", &c->time.field) && c->time.field &&
-               get_text(time, "format", &c->time.format) && get_unit(time, &c->time.unit) &&
-               get_text(time, "zone", &c->time.zone) && get_minus(time, &c->time.minus)) ||
-           bad(e, "open", "\"time\" is not understood");
+    bool known = get_text(time, "field", &c->time.field) && c->time.field &&
+                 get_text(time, "format", &c->time.format) && get_unit(time, &c->time.unit) &&
+                 get_text(time, "zone", &c->time.zone) && get_minus(time, &c->time.minus);
+    return known ? check_format(c->time.format, e) : bad(e, "open", "\"time\" is not understood");
 }
 
 static bool read_watermark(const json_t *o, struct control *c, struct err *e) {

@@ -230,7 +230,23 @@ static void says_what_a_user_got_wrong(void) {
         e.text, "number in no unit that can be guessed: \"12\"; write it as 2025-11-14T02:15:00Z");
 }
 
+static void sums_stay_within_all_times(void) {
+    CHECK(time_add(5, -7) == -2);
+    CHECK(time_add(TIME_END, 1) == TIME_END);
+    CHECK(time_add(TIME_MAX, INT64_MAX) == TIME_END);
+    CHECK(time_add(TIME_MIN, -INT64_MAX) == TIME_NONE);
+}
+
+static void units_have_names(void) {
+    for (int u = UNIT_GUESS; u <= UNIT_NS; u++)
+        CHECK(time_unit_named(time_unit_name((enum time_unit)u)) == (enum time_unit)u);
+    CHECK(time_unit_named("ms") == UNIT_MS);
+    CHECK(time_unit_named("m") == UNIT_GUESS);
+}
+
 int main(void) {
+    RUN(sums_stay_within_all_times);
+    RUN(units_have_names);
     RUN(reads_rfc3339_and_its_relatives);
     RUN(refuses_what_is_no_time);
     RUN(knows_its_range);
