@@ -124,7 +124,7 @@ int main(int argc, char **argv) {
         else stage_fail(&st, &e);
     }
     stage_check(&st);
-    stage_must(&st, sink->commit(sink, &e), &e);
+    stage_must(&st, sink->commit(sink, NULL, &e), &e);
     st.batch = NULL;
     st.abandon = NULL;
     sink->close(sink);

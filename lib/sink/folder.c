@@ -379,8 +379,9 @@ static bool publish(struct folder *f, struct err *e) {
            sweep(f, false, e);
 }
 
-static bool folder_commit(struct sink *s, struct err *e) {
+static bool folder_commit(struct sink *s, const struct txn *t, struct err *e) {
     struct folder *f = (struct folder *)s;
+    (void)t;
     s->files = f->n;
     return publish(f, e) || err_at(e, "%s", f->dest);
 }

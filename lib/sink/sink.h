@@ -23,6 +23,8 @@
 #include "base/err.h"
 #include "wire/encoder.h"
 
+struct json_t; /* state/members.h */
+
 struct sink_options {
     const char *format; /* ndjson csv tsv table; NULL: by the suffix. A folder takes no table. */
     bool gzip;          /* also when the name ends in .gz */
@@ -34,6 +36,17 @@ struct sink_options {
     const char *partition_time; /* path of the time that % conversions use; NULL is window_start */
     struct zone *zone;          /* of those conversions, and of times without an offset */
     const char *id, *run;       /* of the file names; NULL is "evsink" and "0" */
+    /* With a checkpoint: it is published by epochs. */
+    bool by_epochs;
+    int spool;          /* a folder for what is not published yet */
+    bool at_least_once; /* the DEST need not know what it has */
+};
+
+/* Whose epoch it is that is published. */
+struct txn {
+    const char *pipeline, *uuid, *sink;
+    int64_t generation;
+    uint64_t epoch;
 };
 
 struct sink {
@@ -44,9 +57,20 @@ struct sink {
     /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO);
      * else nothing. */
     bool (*flush)(struct sink *s, struct err *e);
-    /* All is well: publish. A signal is looked at (base/io.h) until the first file gets its name.
-     * The sink is to be closed after it, whether it worked or not. */
-    bool (*commit)(struct sink *s, struct err *e);
+    /* All is well: publish what was put since the last time. A signal is looked at (base/io.h) until the first file gets
+     * its name. t is NULL without epochs: the sink is to be closed after it, whether it worked or not. */
+    bool (*commit)(struct sink *s, const struct txn *t, struct err *e);
+    /* What the destination itself says of this pipeline's sink: the newest epoch, 0 for none, with uuid and generation,
+     * which live as long as the sink. NULL: it keeps no record. */
+    bool (*recorded)(struct sink *s, const struct txn *of, struct txn *found, struct err *e);
+    /* Forgets what was put since the last commit. NULL where `recorded` is. */
+    void (*drop)(struct sink *s);
+    /* No epoch follows the last one: EXIT_CONFIG where something else stands there. Or NULL. */
+    bool (*finish)(struct sink *s, struct err *e);
+    /* What must be known to go on behind the last commit; and before the first put, to do so. anew: behind none, but it
+     * had been written before, as saved says. Or NULL. */
+    struct json_t *(*save)(const struct sink *s);
+    bool (*restore)(struct sink *s, const struct json_t *saved, bool anew, struct err *e);
     /* Frees everything; without a commit before it removes what was not published. */
     void (*close)(struct sink *s);
     uint64_t bytes; /* written, after compression */
@@ -69,11 +93,19 @@ bool dest_is_same(const char *a, const char *b);
  * evidence): where the disk is full, up to the last line that found room (a gzip is cut off there).
  * EXIT_USAGE for "-" and for a folder. */
 struct side;
-struct side *side_open(const char *dest, struct err *e);
+/* spool: a folder, where it is published by epochs (sink/appended.h); else -1. */
+struct side *side_open(const char *dest, int spool, struct err *e);
 bool side_write(struct side *s, struct slice lines, struct err *e);
 /* Leaves what stands there as it was; takes NULL. */
 void side_drop(struct side *s);
-/* Publishes; takes NULL. The run's failure changes nothing. False also where a write had failed. */
+/* Publishes; takes NULL. The run's failure changes nothing. False also where a write had failed. Of epochs what was
+ * not published goes to DEST.failed. */
 bool side_close(struct side *s, struct err *e);
+
+/* Of epochs: as the members of a sink that are named so. */
+bool side_commit(struct side *s, struct err *e);
+bool side_finish(struct side *s, struct err *e);
+struct json_t *side_save(const struct side *s);
+bool side_restore(struct side *s, const struct json_t *saved, bool anew, struct err *e);
 
 #endif

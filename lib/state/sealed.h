@@ -6,19 +6,21 @@
 #ifndef EV_STATE_SEALED_H
 #define EV_STATE_SEALED_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
+struct json_t; /* state/members.h */
+
 /* `role` and `epoch` make the name, ROLE-EPOCH, and the crash points ROLE-written, ROLE-renamed, ROLE-synced. Takes over
  * the object. EXIT_IO naming the file. */
-bool sealed_write(int folder, const char *role, uint64_t epoch, json_t *object, struct err *e);
+bool sealed_write(
+    int folder, const char *role, uint64_t epoch, struct json_t *object, struct err *e);
 
 /* A new object, or NULL with EXIT_CONFIG: missing, damaged, or of a version that is not read here. The file is made
  * durable before it is relied upon: a rename that was seen may not have been. */
-json_t *sealed_read(int folder, const char *role, uint64_t epoch, struct err *e);
+struct json_t *sealed_read(int folder, const char *role, uint64_t epoch, struct err *e);
 
 /* The epochs of the files of a role, ascending; *epochs is owned by the caller. EXIT_CONFIG where the folder cannot be read. */
 bool sealed_list(int folder, const char *role, uint64_t **epochs, size_t *n, struct err *e);

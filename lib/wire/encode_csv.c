@@ -6,6 +6,7 @@
 struct csv_out {
     struct encoder base;
     struct columns columns;
+    struct buf first; /* the row whose keys they are */
     char delimiter;
 };
 
@@ -52,7 +53,10 @@ static bool csv_put(struct encoder *encoder, struct slice object, struct buf *ou
     if (!columns_find(&c->columns, object, first, e)) return false;
     if (c->columns.n == 0)
         return err_set(e, EXIT_BAD_DATA, "the first row has no fields to name the columns by");
-    if (first) write_header(c, out);
+    if (first) {
+        buf_add_slice(&c->first, object);
+        write_header(c, out);
+    }
     size_t row = out->n;
     for (size_t i = 0; i < c->columns.n; i++) {
         struct slice text;
@@ -66,6 +70,17 @@ static bool csv_put(struct encoder *encoder, struct slice object, struct buf *ou
     return true;
 }
 
+static struct slice csv_fixed_by(const struct encoder *encoder) {
+    return buf_slice(&((const struct csv_out *)encoder)->first);
+}
+
+static bool csv_resume(struct encoder *encoder, struct slice fixed_by, struct err *e) {
+    struct csv_out *c = (struct csv_out *)encoder;
+    buf_add_slice(&c->first, fixed_by);
+    memset(buf_reserve(&c->first, JSON_SLACK), 0, JSON_SLACK);
+    return columns_find(&c->columns, buf_slice(&c->first), true, e);
+}
+
 static bool csv_finish(struct encoder *encoder, struct buf *out, struct err *e) {
     (void)encoder, (void)out, (void)e;
     return true;
@@ -75,12 +90,17 @@ static void csv_free_encoder(struct encoder *encoder) {
     struct csv_out *c = (struct csv_out *)encoder;
     if (!c) return;
     columns_free(&c->columns);
+    buf_free(&c->first);
     free(c);
 }
 
 struct encoder *csv_encoder(char delimiter) {
     struct csv_out *c = mem_zero(1, sizeof *c);
-    c->base = (struct encoder){.put = csv_put, .finish = csv_finish, .free = csv_free_encoder};
+    c->base = (struct encoder){.put = csv_put,
+        .finish = csv_finish,
+        .fixed_by = csv_fixed_by,
+        .resume = csv_resume,
+        .free = csv_free_encoder};
     c->delimiter = delimiter;
     return &c->base;
 }

@@ -13,6 +13,10 @@ struct encoder {
     bool (*put)(struct encoder *c, struct slice object, struct buf *out, struct err *e);
     /* Appends what was held back (a table is aligned at its end). */
     bool (*finish)(struct encoder *c, struct buf *out, struct err *e);
+    /* What fixes the rest of the output: an object, empty where nothing does; valid until the next call. NULL: nothing ever does. */
+    struct slice (*fixed_by)(const struct encoder *c);
+    /* Goes on behind an output that was fixed by this. EXIT_BAD_DATA. */
+    bool (*resume)(struct encoder *c, struct slice fixed_by, struct err *e);
     void (*free)(struct encoder *c);
 };
 

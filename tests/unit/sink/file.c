@@ -13,7 +13,7 @@ static bool publish(
     if (!s) return false;
     bool ok = true;
     for (size_t i = 0; i < n; i++) ok = ok && put_text(s, texts[i]);
-    ok = ok && s->commit(s, &e);
+    ok = ok && s->commit(s, NULL, &e);
     s->close(s);
     return ok;
 }
@@ -37,7 +37,7 @@ static void a_file_is_replaced_at_commit(void) {
     struct sink *s = sink_open("a", &plain, &e);
     CHECK(put_text(s, "{}") && s->flush(s, &e));
     CHECK(holds("a", "{\"x\":1}\n") && exists(".a.tmp"));
-    CHECK(s->commit(s, &e) && s->bytes == 3);
+    CHECK(s->commit(s, NULL, &e) && s->bytes == 3);
     s->close(s);
     CHECK(holds("a", "{}\n") && !exists(".a.tmp"));
 }
@@ -74,7 +74,7 @@ static void a_bad_event_is_left_out(void) {
     struct sink *s = sink_open("l.csv", &plain, &e);
     CHECK(put_text(s, "{\"a\":1}"));
     CHECK(!put_text(s, "{\"a\":2,\"b\":3}") && e.code == EXIT_BAD_DATA);
-    CHECK(put_text(s, "{\"a\":4}") && s->commit(s, &e));
+    CHECK(put_text(s, "{\"a\":4}") && s->commit(s, NULL, &e));
     s->close(s);
     CHECK(holds("l.csv", "a\r\n1\r\n4\r\n"));
 }
@@ -82,7 +82,7 @@ static void a_bad_event_is_left_out(void) {
 static void one_writer_at_a_time(void) {
     struct sink *s = sink_open("f", &plain, &e);
     CHECK(refused("f", &plain, EXIT_NO_OUTPUT, "f: another writer has it"));
-    CHECK(put_text(s, "{}") && s->commit(s, &e));
+    CHECK(put_text(s, "{}") && s->commit(s, NULL, &e));
     s->close(s);
     CHECK(publish_one("f", "{\"n\":2}") && holds("f", "{\"n\":2}\n"));
 }
@@ -129,7 +129,7 @@ static void fill(const char *dest, const struct sink_options *o) {
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = 0;
     for (int i = 0; ok && i < 1000; i++) ok = put_text(s, text);
-    CHECK(!ok || !s->commit(s, &e));
+    CHECK(!ok || !s->commit(s, NULL, &e));
     CHECK(e.code == EXIT_IO);
     s->close(s);
 }
@@ -157,7 +157,7 @@ static void standard_output_is_written_as_it_is(void) {
     dup2(fd, 1);
     struct sink *s = sink_open("-", &plain, &e);
     CHECK(put_text(s, "{}") && holds("out", "") && s->flush(s, &e) && holds("out", "{}\n"));
-    CHECK(put_text(s, "[]") && s->commit(s, &e) && holds("out", "{}\n[]\n"));
+    CHECK(put_text(s, "[]") && s->commit(s, NULL, &e) && holds("out", "{}\n[]\n"));
     s->close(s);
     CHECK(publish_one("/dev/stdout", "{\"b\":1}") && holds("out", "{}\n[]\n{\"b\":1}\n"));
     close(1);
@@ -207,7 +207,7 @@ static void a_reader_sees_whole_files(void) {
             if (!s && e.code != EXIT_NO_OUTPUT) _exit(1);
             if (!s) continue;
             for (int i = 0; i < LINES * (w + 1); i++) put_text(s, w ? "{\"a\":1}" : "{\"b\":22}");
-            if (!s->commit(s, &e)) _exit(2);
+            if (!s->commit(s, NULL, &e)) _exit(2);
             s->close(s);
             done++;
         }
@@ -225,17 +225,17 @@ static void a_reader_sees_whole_files(void) {
 }
 
 static void sides_are_published_and_refuse_folders(void) {
-    struct side *s = side_open("late", &e);
+    struct side *s = side_open("late", -1, &e);
     CHECK(s && !exists("late") && side_close(s, &e) && holds("late", ""));
-    s = side_open("late", &e);
+    s = side_open("late", -1, &e);
     CHECK(side_write(s, slice_of("{\"kind\":\"late\"}\n"), &e));
-    CHECK(!side_open("late", &e) && e.code == EXIT_NO_OUTPUT);
+    CHECK(!side_open("late", -1, &e) && e.code == EXIT_NO_OUTPUT);
     CHECK(side_close(s, &e) && holds("late", "{\"kind\":\"late\"}\n"));
-    CHECK(!side_open("-", &e) && e.code == EXIT_USAGE);
-    CHECK(!side_open(".", &e) && e.code == EXIT_USAGE);
+    CHECK(!side_open("-", -1, &e) && e.code == EXIT_USAGE);
+    CHECK(!side_open(".", -1, &e) && e.code == EXIT_USAGE);
     CHECK_STR(e.text, ".: is a folder; name a file");
-    CHECK(!side_open("new/", &e) && e.code == EXIT_USAGE);
-    s = side_open("/dev/full", &e);
+    CHECK(!side_open("new/", -1, &e) && e.code == EXIT_USAGE);
+    s = side_open("/dev/full", -1, &e);
     CHECK(s && !side_write(s, slice_of("x\n"), &e) && e.code == EXIT_IO);
     CHECK(!side_close(s, &e));
     CHECK(side_close(NULL, &e));
@@ -250,7 +250,7 @@ static void a_side_keeps_the_lines_that_found_room(void) {
     small = (struct rlimit){100000, old.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &small);
-    struct side *s = side_open("full", &e);
+    struct side *s = side_open("full", -1, &e);
     bool ok = true;
     for (int i = 0; ok && i < 100; i++) ok = side_write(s, slice_of(line), &e);
     setrlimit(RLIMIT_FSIZE, &old);

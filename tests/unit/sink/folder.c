@@ -21,7 +21,7 @@ static bool put_scanned(
 static bool run_into(struct sink_options o, const char *const *texts, size_t n, bool commit) {
     struct json_scanner *scanner = o.scanner = json_scanner_new(100);
     struct sink *s = sink_open("f/", &o, &e);
-    bool ok = s && put_scanned(s, scanner, texts, n) && (!commit || s->commit(s, &e));
+    bool ok = s && put_scanned(s, scanner, texts, n) && (!commit || s->commit(s, NULL, &e));
     if (s) s->close(s);
     json_scanner_free(scanner);
     return ok;
@@ -204,8 +204,8 @@ static void one_writer_of_an_id(void) {
     CHECK_STR(e.text, "f: another writer of this id has it; --id names this one");
     o.id = "v";
     struct sink *other = sink_open("f", &o, &e);
-    CHECK(other && put_text(other, "{}") && put_text(s, "{}") && s->commit(s, &e) &&
-          other->commit(other, &e));
+    CHECK(other && put_text(other, "{}") && put_text(s, "{}") && s->commit(s, NULL, &e) &&
+          other->commit(other, NULL, &e));
     s->close(s), other->close(other);
     CHECK(lists("./v-0-0.ndjson ./w-0-0.ndjson "));
 }
@@ -244,7 +244,7 @@ static void thousands_of_partitions_fit(void) {
         const char *one = text;
         ok = put_scanned(s, o.scanner, &one, 1);
     }
-    CHECK(ok && s->commit(s, &e) && s->files == PARTITIONS);
+    CHECK(ok && s->commit(s, NULL, &e) && s->files == PARTITIONS);
     if (s) s->close(s);
     json_scanner_free(o.scanner);
     setrlimit(RLIMIT_NOFILE, &old);

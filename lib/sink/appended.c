@@ -1,0 +1,362 @@
+#include "sink/appended.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crash.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "sink/output.h"
+#include "sink/replace.h"
+#include "state/members.h"
+
+enum { TAIL_BYTES = 64 << 10, BLOCK = 256 << 10 };
+
+struct appended {
+    char *dest;
+    struct output *stream; /* what is no file is written as it is */
+    struct replace place;  /* held, so that there is one writer; the first epoch is written there */
+    struct writer spool;   /* owns its descriptor */
+    bool begun;            /* the first epoch is published */
+    uint64_t offset;       /* where the last one ended */
+    uint64_t tail;         /* a hash of the bytes before that */
+    uint64_t inode, born;  /* the file's; a copy has others */
+    uint64_t published;
+};
+
+/* ---- opening and closing ---- */
+
+static int open_spool(int folder) {
+    int fd = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return fd;
+    char name[64];
+    snprintf(name, sizeof name, ".spool-%d-%p.tmp", (int)getpid(), (void *)&fd);
+    fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) (void)unlinkat(folder, name, 0);
+    return fd;
+}
+
+static bool is_file(const char *dest) {
+    struct stat st;
+    return strcmp(dest, "-") != 0 && (stat(dest, &st) != 0 || S_ISREG(st.st_mode));
+}
+
+static bool open_dest(struct appended *a, bool gzip, struct err *e) {
+    if (is_file(a->dest)) return replace_open(&a->place, a->dest, e);
+    a->stream = output_open(a->dest, gzip, e);
+    return a->stream != NULL;
+}
+
+struct appended *appended_open(const char *dest, bool gzip, int spool, struct err *e) {
+    struct appended *a = mem_zero(1, sizeof *a);
+    *a = (struct appended){.dest = mem_str(slice_of(dest)),
+        .place = {.fd = -1, .folder = -1},
+        .spool = {.fd = open_spool(spool), .gzip = gzip}};
+    if (a->spool.fd < 0) err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create a spool file");
+    if (a->spool.fd >= 0 && open_dest(a, gzip, e)) return a;
+    appended_close(a);
+    return NULL;
+}
+
+bool appended_is_file(const struct appended *a) { return !a->stream; }
+
+void appended_close(struct appended *a) {
+    if (!a) return;
+    if (a->stream) output_close(a->stream);
+    else replace_close(&a->place);
+    if (a->spool.fd >= 0) close(a->spool.fd);
+    writer_free(&a->spool);
+    free(a->dest);
+    free(a);
+}
+
+struct buf *appended_out(struct appended *a) {
+    return &a->spool.out;
+}
+
+bool appended_drain(struct appended *a, struct err *e) { return writer_drain(&a->spool, e); }
+
+uint64_t appended_bytes(const struct appended *a) { return a->published; }
+
+/* ---- what stands in the file ---- */
+
+static bool changed(const struct appended *a, struct err *e, const char *how) {
+    return err_set(e, EXIT_CONFIG,
+        "%s: %s: it is not the file that this checkpoint has written; put that back, or begin anew "
+        "with --reset-state",
+        a->dest, how);
+}
+
+static bool io_failed(const struct appended *a, struct err *e, const char *what) {
+    return err_errno(e, EXIT_IO, errno, "%s: cannot %s", a->dest, what);
+}
+
+/* n bytes, or EXIT_IO. */
+static bool read_at(
+    const struct appended *a, int fd, uint64_t at, void *to, size_t n, struct err *e) {
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(fd, (char *)to + done, n - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return io_failed(a, e, "read");
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool hash_tail(const struct appended *a, int fd, uint64_t *tail, struct err *e) {
+    size_t n = a->offset < TAIL_BYTES ? (size_t)a->offset : TAIL_BYTES;
+    char *bytes = mem_alloc(n);
+    bool ok = read_at(a, fd, a->offset - n, bytes, n, e);
+    *tail = hash_bytes(bytes, n, a->offset);
+    free(bytes);
+    return ok;
+}
+
+static void identify(int fd, uint64_t *inode, uint64_t *born) {
+    struct statx st = {0};
+    (void)statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st);
+    *inode = st.stx_ino;
+    *born = (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+}
+
+static bool size_of(const struct appended *a, int fd, uint64_t *size, struct err *e) {
+    struct stat st;
+    if (fstat(fd, &st) != 0) return io_failed(a, e, "read");
+    *size = (uint64_t)st.st_size;
+    return *size >= a->offset || changed(a, e, "is shorter than it was");
+}
+
+/* The file as it stands; -1 where it cannot be opened. */
+static int open_file(const struct appended *a, struct err *e) {
+    int fd = open(a->dest, O_RDWR | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) changed(a, e, "is gone");
+    else if (fd < 0) io_failed(a, e, "open");
+    return fd;
+}
+
+/* ---- publishing ---- */
+
+/* Does what stands at `at` agree with the n bytes, as far as it goes? */
+static bool agrees(const struct appended *a, int fd, uint64_t size, uint64_t at, const char *bytes,
+    size_t n, struct err *e) {
+    char there[4096];
+    for (size_t i = 0; i < n && at + i < size;) {
+        size_t part = n - i < sizeof there ? n - i : sizeof there;
+        if (part > size - at - i) part = (size_t)(size - at - i);
+        if (!read_at(a, fd, at + i, there, part, e)) return false;
+        for (size_t k = 0; k < part; k++)
+            if (there[k] != bytes[i + k] && there[k])
+                return changed(a, e, "holds something else behind what was published");
+        i += part;
+    }
+    return true;
+}
+
+static bool write_at(
+    const struct appended *a, int fd, uint64_t at, const char *p, size_t n, struct err *e) {
+    while (n) {
+        ssize_t done = pwrite(fd, p, n, (off_t)at);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return io_failed(a, e, "write");
+        p += done, at += (uint64_t)done, n -= (size_t)done;
+    }
+    return true;
+}
+
+/* All agrees before a byte is written. */
+static bool copy_spool(
+    const struct appended *a, int fd, uint64_t from, bool only_look, uint64_t size, struct err *e) {
+    char *block = mem_alloc(BLOCK);
+    bool ok = true;
+    for (uint64_t at = 0; ok && at < a->spool.bytes;) {
+        uint64_t left = a->spool.bytes - at;
+        size_t n = left < BLOCK ? (size_t)left : BLOCK;
+        ok = read_at(a, a->spool.fd, at, block, n, e) &&
+             (only_look ? agrees(a, fd, size, from + at, block, n, e)
+                        : write_at(a, fd, from + at, block, n, e));
+        at += n;
+    }
+    free(block);
+    return ok;
+}
+
+/* The file is durable up to the end of the epoch: so far it reaches now. */
+static bool note_end(struct appended *a, int fd, uint64_t offset, struct err *e) {
+    a->offset = offset;
+    identify(fd, &a->inode, &a->born);
+    return hash_tail(a, fd, &a->tail, e);
+}
+
+static bool publish_first(struct appended *a, struct err *e) {
+    uint64_t n = a->spool.bytes;
+    int fd = openat(a->place.folder, a->place.temp, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return io_failed(a, e, "open");
+    bool ok = copy_spool(a, fd, 0, false, 0, e);
+    crash_point("file-written", 1);
+    ok = ok && (replace_publish(&a->place, e) || err_at(e, "%s", a->dest));
+    crash_point("file-renamed", 1);
+    replace_close(&a->place);
+    /* The name is held as before. */
+    ok = ok && replace_open(&a->place, a->dest, e) && note_end(a, fd, n, e);
+    close(fd);
+    a->begun = ok;
+    return ok;
+}
+
+static bool append(struct appended *a, struct err *e) {
+    uint64_t size;
+    int fd = open_file(a, e);
+    if (fd < 0) return false;
+    bool ok = size_of(a, fd, &size, e) && copy_spool(a, fd, a->offset, true, size, e) &&
+              copy_spool(a, fd, a->offset, false, size, e) &&
+              (fsync(fd) == 0 || io_failed(a, e, "write")) &&
+              note_end(a, fd, a->offset + a->spool.bytes, e);
+    close(fd);
+    return ok;
+}
+
+static bool publish_stream(struct appended *a, struct err *e) {
+    char *block = mem_alloc(BLOCK);
+    bool ok = true;
+    for (uint64_t at = 0; ok && at < a->spool.bytes;) {
+        uint64_t left = a->spool.bytes - at;
+        size_t n = left < BLOCK ? (size_t)left : BLOCK;
+        ok =
+            read_at(a, a->spool.fd, at, block, n, e) && io_write(a->stream->writer.fd, block, n, e);
+        at += n;
+    }
+    free(block);
+    return ok || err_at(e, "%s", a->stream->name);
+}
+
+static bool empty_spool(struct appended *a, struct err *e) {
+    a->published += a->spool.bytes;
+    a->spool.bytes = 0;
+    return (ftruncate(a->spool.fd, 0) == 0 && lseek(a->spool.fd, 0, SEEK_SET) == 0) ||
+           err_errno(e, EXIT_IO, errno, "cannot empty the spool");
+}
+
+/* An epoch without a row adds nothing, not even an empty gzip member. */
+static bool is_empty(const struct appended *a) {
+    return !a->spool.bytes && !a->spool.out.n && !a->spool.member;
+}
+
+bool appended_publish(struct appended *a, struct err *e) {
+    if (is_empty(a) && (a->begun || a->stream)) return true;
+    if (!writer_end(&a->spool, e)) return err_at(e, "%s", a->dest);
+    bool ok = a->stream ? publish_stream(a, e) : a->begun ? append(a, e) : publish_first(a, e);
+    return ok && empty_spool(a, e);
+}
+
+/* Is there nothing but zeros behind the last epoch? */
+static bool only_zeros(
+    const struct appended *a, int fd, uint64_t size, bool *zeros, struct err *e) {
+    char there[4096];
+    *zeros = true;
+    for (uint64_t at = a->offset; *zeros && at < size;) {
+        size_t n = size - at < sizeof there ? (size_t)(size - at) : sizeof there;
+        if (!read_at(a, fd, at, there, n, e)) return false;
+        for (size_t i = 0; i < n; i++) *zeros = *zeros && !there[i];
+        at += n;
+    }
+    return true;
+}
+
+static bool cut_zeros(struct appended *a, int fd, struct err *e) {
+    uint64_t size;
+    bool zeros;
+    if (!size_of(a, fd, &size, e) || !only_zeros(a, fd, size, &zeros, e)) return false;
+    if (!zeros) return changed(a, e, "holds something else behind what was published");
+    return size == a->offset || (ftruncate(fd, (off_t)a->offset) == 0 && fsync(fd) == 0) ||
+           io_failed(a, e, "write");
+}
+
+bool appended_finish(struct appended *a, struct err *e) {
+    if (!a->begun) return true;
+    int fd = open_file(a, e);
+    bool ok = fd >= 0 && cut_zeros(a, fd, e);
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+void appended_fail(struct appended *a) {
+    struct buf name = {0};
+    struct replace to;
+    struct err ignored;
+    bool ended = !is_empty(a) && writer_end(&a->spool, &ignored);
+    buf_printf(&name, "%s.failed%c", a->dest, 0);
+    if (ended && !a->stream && replace_open(&to, name.p, &ignored)) {
+        if (copy_spool(a, to.fd, 0, false, 0, &ignored)) (void)replace_publish(&to, &ignored);
+        replace_close(&to);
+    }
+    buf_free(&name);
+}
+
+/* ---- from run to run ---- */
+
+struct json_t *appended_save(const struct appended *a) {
+    struct json_t *o = members_new();
+    members_set_text(o, "dest", slice_of(a->dest));
+    if (!a->begun) return o;
+    members_set_number(o, "offset", (int64_t)a->offset);
+    members_set_hash(o, "tail", a->tail);
+    members_set_hash(o, "inode", a->inode);
+    members_set_hash(o, "born", a->born);
+    return o;
+}
+
+/* A file of another identity is a copy: nobody follows it, and what it holds beyond may be of epochs that
+ * were cut otherwise. */
+static bool recognise(struct appended *a, int fd, uint64_t tail, struct err *e) {
+    uint64_t size, inode, born, found;
+    if (!size_of(a, fd, &size, e) || !hash_tail(a, fd, &found, e)) return false;
+    if (found != tail) return changed(a, e, "was changed");
+    identify(fd, &inode, &born);
+    if (inode == a->inode && born == a->born) return true;
+    a->inode = inode;
+    a->born = born;
+    return (ftruncate(fd, (off_t)a->offset) == 0 && fsync(fd) == 0) || io_failed(a, e, "cut");
+}
+
+static bool is_same_dest(const struct appended *a, const struct json_t *saved) {
+    return slice_is(members_text(saved, "dest"), a->dest);
+}
+
+/* Taking its place once more would let it shrink before the eyes of a reader. Where it is another one, it is
+ * replaced. */
+static void take_again(struct appended *a) {
+    uint64_t inode, born;
+    int fd = open(a->dest, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    identify(fd, &inode, &born);
+    a->begun = inode == a->inode && born == a->born;
+    close(fd);
+}
+
+static bool go_on(struct appended *a, struct err *e) {
+    int fd = open_file(a, e);
+    a->begun = fd >= 0 && recognise(a, fd, a->tail, e);
+    if (fd >= 0) close(fd);
+    return a->begun;
+}
+
+bool appended_restore(struct appended *a, const struct json_t *saved, bool anew, struct err *e) {
+    if (a->stream || !members_get(saved, "offset") || (anew && !is_same_dest(a, saved)))
+        return true;
+    if (!is_same_dest(a, saved))
+        return err_set(e, EXIT_CONFIG,
+            "%s: this checkpoint has written into another file so far; name that, or begin anew "
+            "with --reset-state",
+            a->dest);
+    a->offset = anew ? 0 : (uint64_t)members_number(saved, "offset");
+    a->inode = members_hash(saved, "inode");
+    a->born = members_hash(saved, "born");
+    a->tail = members_hash(saved, "tail");
+    if (!anew) return go_on(a, e);
+    take_again(a);
+    return true;
+}
