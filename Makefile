@@ -13,10 +13,10 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-
           -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Werror
 CFLAGS  = $(OPT) -g
 EV_CFLAGS = -std=c11 -D_GNU_SOURCE -DEV_VERSION='"$(VERSION)"' -Ilib $(WARN) $(CFLAGS)
-LDLIBS  = -lcsv -lz -ljansson
+LDLIBS  = -lcsv -lz -ljansson -lpthread
 
 # The rooms, lowest last: a room may include what stands to its right (tests/lint-arrows checks it).
-ROOMS = cli source sink op wire expr json base
+ROOMS = cli source sink op wire state expr json base
 TOOLS = evcat evdedupe evwindow evsink
 
 room_objs = $(patsubst %.c,$B/%.o,$(wildcard lib/$1/*.c))
@@ -54,6 +54,7 @@ below_json   = json base
 below_expr   = expr $(below_json)
 below_wire   = wire $(below_expr)
 below_op     = op $(below_expr)
+below_state  = state base
 below_sink   = sink $(below_wire)
 below_source = source $(below_wire)
 below_cli    = $(ROOMS)
