@@ -13,7 +13,7 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-
           -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Werror
 CFLAGS  = $(OPT) -g
 EV_CFLAGS = -std=c11 -D_GNU_SOURCE -DEV_VERSION='"$(VERSION)"' -Ilib $(WARN) $(CFLAGS)
-LDLIBS  = -lcsv -lz -ljansson
+LDLIBS  = -lcsv -lz -ljansson -lpthread
 
 # The rooms, lowest last: a room may include what stands to its right (tests/lint-arrows checks it).
 ROOMS = cli source sink state op wire expr json base

@@ -37,3 +37,25 @@ bool io_write(int fd, const void *p, size_t n, struct err *e) {
     }
     return true;
 }
+
+bool io_read_file(int fd, void *to, size_t room, size_t *got, struct err *e) {
+    for (*got = 0; *got < room;) {
+        ssize_t n = read(fd, (char *)to + *got, room - *got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return err_errno(e, EXIT_IO, errno, "cannot read");
+        if (n == 0) break;
+        *got += (size_t)n;
+    }
+    return true;
+}
+
+bool io_write_file(int fd, const void *p, size_t n, struct err *e) {
+    for (const char *at = p; n;) {
+        ssize_t done = write(fd, at, n);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return err_errno(e, EXIT_IO, errno, "cannot write");
+        at += done;
+        n -= (size_t)done;
+    }
+    return true;
+}

@@ -29,4 +29,8 @@ bool io_read(int fd, void *to, size_t room, bool may_wait, size_t *got, struct e
 /* All of it. */
 bool io_write(int fd, const void *p, size_t n, struct err *e);
 
+/* Of regular files, from any thread, for they ask no hook. Reading goes on until the room is full or the file ends. */
+bool io_read_file(int fd, void *to, size_t room, size_t *got, struct err *e);
+bool io_write_file(int fd, const void *p, size_t n, struct err *e);
+
 #endif

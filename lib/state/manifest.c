@@ -1,0 +1,264 @@
+#include "state/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crash.h"
+#include "base/io.h"
+
+enum { MANIFEST_VERSION = 1, HEX = 32, MOST_TABLES = 1 << 16 };
+#define PREFIX "manifest-"
+#define TAIL ",\"xxh3\":\""
+/* The tail, its digits, and what closes it. */
+enum { TAIL_LENGTH = sizeof TAIL - 1 + HEX + sizeof "\"}\n" - 1 };
+
+static const char *const kinds[] = {[STATE_MAP] = "map", [STATE_SET] = "set"};
+
+char *manifest_name(char name[static MANIFEST_NAME], uint64_t epoch) {
+    snprintf(name, MANIFEST_NAME, PREFIX "%020" PRIu64, epoch);
+    return name;
+}
+
+bool manifest_epoch(const char *name, uint64_t *epoch) {
+    char again[MANIFEST_NAME];
+    if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return false;
+    *epoch = strtoull(name + sizeof PREFIX - 1, NULL, 10);
+    return strcmp(manifest_name(again, *epoch), name) == 0;
+}
+
+static void write_hex(char out[static HEX + 1], struct hash128 sum) {
+    snprintf(out, HEX + 1, "%016" PRIx64 "%016" PRIx64, sum.high, sum.low);
+}
+
+static struct hash128 sum_of(const char *p, size_t n) {
+    struct hash_stream *h = hash_stream_new();
+    hash_stream_add(h, p, n);
+    struct hash128 sum = hash_stream_end(h);
+    hash_stream_free(h);
+    return sum;
+}
+
+/* ---- writing ---- */
+
+/* jansson says so little when memory ran out that it would be lost. */
+static json_t *made(json_t *v) {
+    if (!v) mem_exhausted(sizeof(json_t));
+    return v;
+}
+
+static json_t *pack_run(const struct run *run) {
+    char sum[HEX + 1];
+    write_hex(sum, run->sum);
+    return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "file", run->file, "bytes",
+        (json_int_t)run->bytes, "entries", (json_int_t)run->entries, "longest",
+        (json_int_t)run->longest, "least", (json_int_t)run->least, "greatest",
+        (json_int_t)run->greatest, "xxh3", sum);
+}
+
+static void append_to(json_t *array, json_t *v) {
+    if (json_array_append_new(array, made(v)) != 0) mem_exhausted(sizeof *v);
+}
+
+static json_t *pack_table(const struct manifest_source *t) {
+    json_t *runs = made(json_array());
+    for (size_t i = 0; i < t->n; i++) append_to(runs, pack_run(t->runs[i]));
+    if (t->horizon == INT64_MIN)
+        return json_pack("{s:s,s:o}", "kind", kinds[t->kind], "runs", runs);
+    return json_pack(
+        "{s:s,s:I,s:o}", "kind", kinds[t->kind], "forgotten", (json_int_t)t->horizon, "runs", runs);
+}
+
+static int append(const char *p, size_t n, void *out) {
+    buf_add(out, p, n);
+    return 0;
+}
+
+static void encode(struct buf *out, uint64_t epoch, const json_t *meta,
+    const struct manifest_source *tables, size_t n_tables) {
+    char sum[HEX + 1];
+    json_t *all = made(json_array());
+    for (size_t i = 0; i < n_tables; i++) append_to(all, pack_table(&tables[i]));
+    json_t *o = json_pack("{s:i,s:I,s:O,s:o}", "version", MANIFEST_VERSION, "epoch",
+        (json_int_t)epoch, "meta", (json_t *)(uintptr_t)meta, "tables", all);
+    if (!o || json_dump_callback(o, append, out, JSON_COMPACT) != 0) mem_exhausted(out->n);
+    json_decref(o);
+    out->n--; /* the bracket comes behind the sum */
+    write_hex(sum, sum_of(out->p, out->n));
+    buf_printf(out, TAIL "%s\"}\n", sum);
+}
+
+static bool failed(struct err *e, const char *name, const char *what) {
+    return err_errno(e, EXIT_IO, errno, "%s: %s", name, what);
+}
+
+static bool write_file(
+    int folder, const char *temp, const char *name, struct slice text, struct err *e) {
+    int fd = openat(folder, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return failed(e, name, "cannot create");
+    bool ok = io_write_file(fd, text.p, text.n, e) || err_at(e, "%s", name);
+    ok = ok && (fsync(fd) == 0 || failed(e, name, "cannot write"));
+    return (close(fd) == 0 || (ok && failed(e, name, "cannot write"))) && ok;
+}
+
+bool manifest_write(int folder, uint64_t epoch, const struct json_t *meta,
+    const struct manifest_source *tables, size_t n_tables, uint64_t *bytes, struct err *e) {
+    char name[MANIFEST_NAME], temp[MANIFEST_NAME + 8];
+    struct buf text = {0};
+    manifest_name(name, epoch);
+    snprintf(temp, sizeof temp, ".%s.tmp", name);
+    encode(&text, epoch, meta, tables, n_tables);
+    *bytes = text.n;
+    bool ok = write_file(folder, temp, name, buf_slice(&text), e);
+    buf_free(&text);
+    if (ok) crash_point("manifest-written", epoch);
+    ok =
+        ok && (renameat(folder, temp, folder, name) == 0 || failed(e, name, "cannot rename to it"));
+    if (!ok) unlinkat(folder, temp, 0);
+    if (ok) crash_point("manifest-renamed", epoch);
+    ok = ok && checkpoint_sync(folder, e);
+    if (ok) crash_point("manifest-synced", epoch);
+    return ok;
+}
+
+/* ---- reading ---- */
+
+/* EXIT_CONFIG or EXIT_IO. */
+static bool read_file(int folder, const char *name, struct buf *text, struct err *e) {
+    struct stat is;
+    size_t got;
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && (errno == ENOENT || errno == ELOOP))
+        return checkpoint_damaged(e, name, "is missing");
+    if (fd < 0) return failed(e, name, "cannot read");
+    bool ok =
+        (fstat(fd, &is) == 0 && S_ISREG(is.st_mode)) || checkpoint_damaged(e, name, "is no file");
+    ok = ok &&
+         (io_read_file(fd, buf_reserve(text, (size_t)is.st_size), (size_t)is.st_size, &got, e) ||
+             err_at(e, "%s", name));
+    close(fd);
+    if (ok) text->n = got;
+    return ok;
+}
+
+static bool sum_is_right(struct slice text) {
+    struct buf tail = {0};
+    char sum[HEX + 1];
+    if (text.n < TAIL_LENGTH) return false;
+    size_t body = text.n - TAIL_LENGTH;
+    write_hex(sum, sum_of(text.p, body));
+    buf_printf(&tail, TAIL "%s\"}\n", sum);
+    bool right = memcmp(text.p + body, tail.p, TAIL_LENGTH) == 0;
+    buf_free(&tail);
+    return right;
+}
+
+static bool get_integer(const json_t *of, const char *name, int64_t least, int64_t *out) {
+    const json_t *v = json_object_get(of, name);
+    *out = json_integer_value(v);
+    return json_is_integer(v) && *out >= least;
+}
+
+static bool get_size(const json_t *of, const char *name, uint64_t *out) {
+    int64_t v;
+    bool ok = get_integer(of, name, 0, &v);
+    *out = (uint64_t)v;
+    return ok;
+}
+
+static bool get_sum(const json_t *of, struct hash128 *sum) {
+    char again[HEX + 1];
+    const char *text = json_string_value(json_object_get(of, "xxh3"));
+    if (!text || sscanf(text, "%16" SCNx64 "%16" SCNx64, &sum->high, &sum->low) != 2) return false;
+    write_hex(again, *sum);
+    return strcmp(again, text) == 0;
+}
+
+/* A name of ours leads nowhere else. */
+static bool get_file(const json_t *of, char file[static RUN_NAME]) {
+    const char *name = json_string_value(json_object_get(of, "file"));
+    if (!name || strncmp(name, "run-", 4) != 0 || strlen(name) >= RUN_NAME || strchr(name, '/'))
+        return false;
+    snprintf(file, RUN_NAME, "%s", name);
+    return true;
+}
+
+static bool read_run(const json_t *o, struct run *run) {
+    return get_file(o, run->file) && get_size(o, "bytes", &run->bytes) &&
+           get_size(o, "entries", &run->entries) && get_size(o, "longest", &run->longest) &&
+           get_integer(o, "least", INT64_MIN, &run->least) &&
+           get_integer(o, "greatest", run->least, &run->greatest) && get_sum(o, &run->sum);
+}
+
+static bool read_table(const json_t *o, struct manifest_table *t) {
+    const char *kind = json_string_value(json_object_get(o, "kind"));
+    const json_t *runs = json_object_get(o, "runs");
+    if (!kind || !json_is_array(runs)) return false;
+    t->kind = strcmp(kind, kinds[STATE_SET]) == 0 ? STATE_SET : STATE_MAP;
+    if (strcmp(kind, kinds[t->kind]) != 0) return false;
+    t->horizon = INT64_MIN;
+    if (json_object_get(o, "forgotten") && !get_integer(o, "forgotten", INT64_MIN, &t->horizon))
+        return false;
+    t->n = json_array_size(runs);
+    t->runs = mem_zero(t->n, sizeof *t->runs);
+    for (size_t i = 0; i < t->n; i++)
+        if (!read_run(json_array_get(runs, i), &t->runs[i])) return false;
+    return true;
+}
+
+static bool read_tables(const json_t *tables, struct manifest *m) {
+    size_t n = json_array_size(tables);
+    if (!json_is_array(tables) || n > MOST_TABLES) return false;
+    m->tables = mem_zero(n, sizeof *m->tables);
+    for (; m->n_tables < n; m->n_tables++)
+        if (!read_table(json_array_get(tables, m->n_tables), &m->tables[m->n_tables])) {
+            m->n_tables++;
+            return false;
+        }
+    return true;
+}
+
+static bool read_object(const json_t *o, struct manifest *m, const char *name, struct err *e) {
+    int64_t version;
+    uint64_t epoch;
+    if (!get_integer(o, "version", 0, &version) || !get_size(o, "epoch", &epoch))
+        return checkpoint_damaged(e, name, "is damaged: it has no version or no epoch");
+    if (version != MANIFEST_VERSION)
+        return err_set(e, EXIT_CONFIG,
+            "%s: is of version %" PRId64 ", and this tool knows version %d", name, version,
+            MANIFEST_VERSION);
+    if (epoch != m->epoch) return checkpoint_damaged(e, name, "is the manifest of another epoch");
+    m->meta = json_incref(json_object_get(o, "meta"));
+    return (json_is_object(m->meta) && read_tables(json_object_get(o, "tables"), m)) ||
+           checkpoint_damaged(e, name, "is damaged: its members are not understood");
+}
+
+bool manifest_read(struct manifest *m, int folder, uint64_t epoch, struct err *e) {
+    char name[MANIFEST_NAME];
+    struct buf text = {0};
+    *m = (struct manifest){.epoch = epoch};
+    manifest_name(name, epoch);
+    bool ok = read_file(folder, name, &text, e);
+    ok = ok &&
+         (sum_is_right(buf_slice(&text)) ||
+             checkpoint_damaged(e, name, "is damaged: its checksum is not that of its content"));
+    json_t *o = ok ? json_loadb(text.p, text.n, 0, NULL) : NULL;
+    ok = ok && (o || checkpoint_damaged(e, name, "is damaged: it is no JSON")) &&
+         read_object(o, m, name, e);
+    json_decref(o);
+    buf_free(&text);
+    if (!ok) manifest_free(m);
+    return ok;
+}
+
+void manifest_free(struct manifest *m) {
+    for (size_t i = 0; i < m->n_tables; i++) free(m->tables[i].runs);
+    free(m->tables);
+    json_decref(m->meta);
+    *m = (struct manifest){0};
+}

@@ -1,0 +1,50 @@
+/* What the state of an epoch is: JSON on one line.
+ *
+ *     {"version":1,"epoch":7,"meta":{...},"tables":[
+ *         {"kind":"map","forgotten":<time>,"runs":[{"file":"run-...","bytes":..,"entries":..,"longest":..,
+ *             "least":<time>,"greatest":<time>,"xxh3":"<32 hex digits>"},...]},...],"xxh3":"<32 hex digits>"}
+ *
+ * without blanks; the last member is the checksum (XXH3-128) of the bytes before its comma. Runs stand from the oldest
+ * to the newest. "forgotten" is missing where nothing was. */
+#ifndef EV_STATE_MANIFEST_H
+#define EV_STATE_MANIFEST_H
+
+#include "state/run.h"
+
+struct manifest_table {
+    enum state_kind kind;
+    int64_t horizon; /* INT64_MIN where nothing was forgotten */
+    struct run *runs;
+    size_t n;
+};
+
+struct manifest {
+    uint64_t epoch;
+    struct json_t *meta;
+    struct manifest_table *tables;
+    size_t n_tables;
+};
+
+enum { MANIFEST_NAME = 40 };
+/* Writes the name of the manifest of an epoch. Returns name. */
+char *manifest_name(char name[static MANIFEST_NAME], uint64_t epoch);
+/* False where a file's name is not that of a manifest. */
+bool manifest_epoch(const char *name, uint64_t *epoch);
+
+/* Reads that of an epoch. EXIT_CONFIG where it is missing, damaged, of another epoch or of another version. *m is to be
+ * freed after true only. */
+bool manifest_read(struct manifest *m, int folder, uint64_t epoch, struct err *e);
+void manifest_free(struct manifest *m);
+
+/* A table, as it is kept for writing. */
+struct manifest_source {
+    enum state_kind kind;
+    int64_t horizon;
+    struct run *const *runs;
+    size_t n;
+};
+/* Makes it durable under its name. Borrows all. *bytes is its length. */
+bool manifest_write(int folder, uint64_t epoch, const struct json_t *meta,
+    const struct manifest_source *tables, size_t n_tables, uint64_t *bytes, struct err *e);
+
+#endif
