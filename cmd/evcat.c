@@ -34,14 +34,14 @@ static const struct option options[] = {
         .to = &o.describe},
 };
 
-static struct option_group groups[5];
+static struct option_group groups[6];
 static const struct tool tool = {
     .name = "evcat",
     .summary = "read files, folders and standard input into a stream of events",
     .synopsis = "[options] [SOURCE ...]",
     .example = "evcat --where 'event_type = \"ORDER_DELIVERED\"' orders.ndjson.gz",
     .groups = groups,
-    .n_groups = 5,
+    .n_groups = 6,
 };
 
 static int64_t parse_bound(const char *text, const char *option, int64_t none) {
@@ -103,7 +103,8 @@ static bool next(struct event *ev) {
 int main(int argc, char **argv) {
     memcpy(groups,
         (struct option_group[]){{"evcat", options, sizeof options / sizeof *options},
-            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+            stage_time_group, stage_event_group, stage_input_group, stage_checkpoint_group,
+            stage_common_group},
         sizeof groups);
     stage_start(&st, &tool, argc, argv);
     o.from = parse_bound(o.since, "--since", INT64_MIN);
@@ -111,6 +112,7 @@ int main(int argc, char **argv) {
     if (o.from >= o.before) stage_usage(&st, "--since is not before --until: that selects nothing");
     stage_need_time(&st, st.operands);
     if (o.has_rate && !o.rate) stage_usage(&st, "--rate: must be at least 1 event a second");
+    st.looks_only = o.describe;
     if (o.describe && (o.fields || o.has_rate))
         stage_usage(
             &st, "--describe passes no events on: --fields and --rate have no place beside it");

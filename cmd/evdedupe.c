@@ -6,6 +6,7 @@
 #include "cli/stage.h"
 #include "expr/value.h"
 #include "op/seen.h"
+#include "state/members.h"
 
 static struct {
     struct texts key;
@@ -33,14 +34,14 @@ static const struct option options[] = {
     STAGE_INPUT_OPTION,
 };
 
-static struct option_group groups[5];
+static struct option_group groups[6];
 static const struct tool tool = {
     .name = "evdedupe",
     .summary = "pass on the first event of each key",
     .synopsis = "[options] --key A,B",
     .example = "evdedupe --key event_id --within 20m --time event_ts --lateness 1m < orders.ndjson",
     .groups = groups,
-    .n_groups = 5,
+    .n_groups = 6,
 };
 
 static int *key_fields;
@@ -109,9 +110,9 @@ static bool is_late(const struct event *ev) {
 }
 
 /* A first event at this time or before it is forgotten, as the watermark stands. */
-static int64_t forgotten(const struct event *ev) {
-    if (!o.has_within || ev->watermark == TIME_NONE) return INT64_MIN;
-    return time_add(time_add(ev->watermark, -o.within), -o.allowed_lateness);
+static int64_t forgotten(int64_t watermark) {
+    if (!o.has_within || watermark == TIME_NONE) return INT64_MIN;
+    return time_add(time_add(watermark, -o.within), -o.allowed_lateness);
 }
 
 static void pass(const struct event *ev) {
@@ -121,14 +122,26 @@ static void pass(const struct event *ev) {
     stage_must(&st, out_end(&st.out, &e), &e);
 }
 
+/* Each key that is new goes into the checkpoint when it comes. */
+static void remember(struct hash128 k, int64_t time) {
+    struct err e;
+    struct state *state = stage_state(&st);
+    struct state_entry entry = {.time = time, .key = {(const char *)&k, sizeof k}};
+    if (state) stage_must(&st, state_put(state, &entry, &e), &e);
+}
+
 static void decide(const struct event *ev, struct hash128 k) {
     if (is_late(ev)) {
         stage_late(&st, ev, TIME_NONE, ev->watermark - ev->time);
         return;
     }
     int64_t time = o.has_within ? ev->time : 0, within = o.has_within ? o.within : INT64_MAX;
-    if (seen_before(&seen, k, time, within, forgotten(ev))) stage_duplicate(&st, ev);
-    else pass(ev);
+    if (seen_before(&seen, k, time, within, forgotten(ev->watermark))) {
+        stage_duplicate(&st, ev);
+        return;
+    }
+    remember(k, time);
+    pass(ev);
 }
 
 static void settle(struct stage *s) {
@@ -170,6 +183,37 @@ static void take(const struct event *ev) {
     if (++st.waiting == WAITING) settle(&st);
 }
 
+/* ---- from run to run ---- */
+
+static const enum state_kind tables[] = {STATE_SET};
+
+static bool load(struct stage *s, const struct state_entry *entry, struct err *e) {
+    struct hash128 k;
+    (void)s;
+    if (entry->key.n != sizeof k) return err_set(e, EXIT_CONFIG, "holds what is no key");
+    memcpy(&k, entry->key.p, sizeof k);
+    seen_add(&seen, k, entry->time);
+    return true;
+}
+
+/* Keys are known by their hash, so its seed stays. */
+static bool restore(struct stage *s, const struct json_t *saved, struct err *e) {
+    (void)s, (void)e;
+    if (saved) seed = members_hash(saved, "seed");
+    return true;
+}
+
+static bool save(struct stage *s, struct state *state, struct json_t **saved, struct err *e) {
+    int64_t gone = forgotten(stage_watermark(s));
+    (void)e;
+    if (gone != INT64_MIN) state_forget(state, 0, gone + 1);
+    *saved = members_new();
+    members_set_hash(*saved, "seed", seed);
+    return true;
+}
+
+static const struct stage_keeps keeps = {tables, 1, load, restore, save};
+
 static void check_watermarks(void) {
     if (o.late && !inputs_has_watermarks(st.inputs))
         stage_usage(&st, "--late needs --lateness: without a watermark no event is late");
@@ -178,7 +222,8 @@ static void check_watermarks(void) {
 int main(int argc, char **argv) {
     memcpy(groups,
         (struct option_group[]){{"duplicates", options, sizeof options / sizeof *options},
-            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+            stage_time_group, stage_event_group, stage_input_group, stage_checkpoint_group,
+            stage_common_group},
         sizeof groups);
     stage_start(&st, &tool, argc, argv);
     parse();
@@ -189,6 +234,7 @@ int main(int argc, char **argv) {
     st.aside_dest[ASIDE_DUPS] = o.dups;
     st.takes = takes;
     st.batch = settle;
+    st.keeps = &keeps;
     stage_open(&st, st.o.input);
     check_watermarks();
 

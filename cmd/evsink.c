@@ -5,6 +5,7 @@
 #include "json/path.h"
 
 static struct sink_options o;
+static bool pass;
 
 static const struct option options[] = {
     {"format", .kind = OPTION_TEXT, .arg = "F", .help = "ndjson csv tsv table; else by suffix",
@@ -14,21 +15,22 @@ static const struct option options[] = {
         .to = &o.partition},
     {"partition-time", .kind = OPTION_TEXT, .arg = "FIELD",
         .help = "the time of % in it; window_start", .to = &o.partition_time},
-    {"id", .kind = OPTION_TEXT, .arg = "NAME",
-        .help = "first part of file names in a folder; evsink", .to = &o.id},
+    {"pass", .kind = OPTION_FLAG, .help = "write on what was read, for the next sink", .to = &pass},
+    {"at-least-once", .kind = OPTION_FLAG, .help = "DEST may get an epoch twice after a crash",
+        .to = &o.at_least_once},
     {"run", .kind = OPTION_TEXT, .arg = "NAME", .help = "second part; a rerun replaces its own; 0",
         .to = &o.run},
     STAGE_INPUT_OPTION,
 };
 
-static struct option_group groups[5];
+static struct option_group groups[6];
 static const struct tool tool = {
     .name = "evsink",
     .summary = "publish a stream of events into a file or a folder, whole or not at all",
     .synopsis = "[options] DEST",
     .example = "evwindow -i orders.ndjson --time event_ts --every 15m | evsink counts.csv",
     .groups = groups,
-    .n_groups = 5,
+    .n_groups = 6,
 };
 
 static struct sink *sink;
@@ -94,17 +96,29 @@ static void open_sink(struct stage *st) {
     o.named = named_by_partition;
     o.ctx = st;
     o.zone = st->zone;
-    sink = sink_open(st->dest, &o, &e);
+    o.id = st->o.id;
+    o.by_epochs = st->epochs != NULL;
+    o.spool = stage_spool(st);
+    st->sink = sink = sink_open(st->dest, &o, &e);
     stage_must(st, sink != NULL, &e);
     st->batch = flush;
     st->abandon = abandon;
 }
 
+static void write_on(struct stage *st, const struct event *ev) {
+    struct err e;
+    st->books.results++;
+    if (!pass) return;
+    buf_add_slice(out_begin(&st->out, ev->time, ev->watermark), ev->text);
+    stage_must(st, out_end(&st->out, &e), &e);
+}
+
 int main(int argc, char **argv) {
-    static struct stage st = {.books.result = "written"};
+    static struct stage st = {.is_sink = true, .books.result = "written"};
     memcpy(groups,
         (struct option_group[]){{"evsink", options, sizeof options / sizeof *options},
-            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+            stage_time_group, stage_event_group, stage_input_group, stage_checkpoint_group,
+            stage_common_group},
         sizeof groups);
     /* Until the operands are known: a mistake on the way must not look like an empty input. */
     for (int i = 1; i < argc; i++) st.sink_writes_out |= strcmp(argv[i], "-") == 0;
@@ -114,19 +128,17 @@ int main(int argc, char **argv) {
     check_suffix(&st);
     stage_need_time(&st, st.o.input);
     if (st.o.explain) return explain(&st), stage_explained(&st);
+    st.writes_out = pass;
+    stage_join(&st, st.o.input);
     open_sink(&st);
     stage_open(&st, st.o.input);
 
     struct event ev;
     while (stage_next(&st, &ev)) {
-        if (sink->put(sink, &ev, &e)) st.books.results++;
+        if (sink->put(sink, &ev, &e)) write_on(&st, &ev);
         else if (e.code == EXIT_BAD_DATA) stage_reject(&st, &ev, "bad_value", NULL, NULL, &e);
         else stage_fail(&st, &e);
     }
     stage_check(&st);
-    stage_must(&st, sink->commit(sink, NULL, &e), &e);
-    st.batch = NULL;
-    st.abandon = NULL;
-    sink->close(sink);
     return stage_end(&st);
 }

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "cli/stage.h"
 #include "op/row.h"
+#include "state/members.h"
 
 static struct {
     const char *every, *slide, *offset, *mode, *late, *generation;
@@ -41,18 +42,20 @@ static const struct option options[] = {
     STAGE_INPUT_OPTION,
 };
 
-static struct option_group groups[5];
+static struct option_group groups[6];
 static const struct tool tool = {
     .name = "evwindow",
     .summary = "group events by windows of event time and by keys",
     .synopsis = "--every D [options] [AGG ...]",
     .example = "evwindow -i orders.ndjson --time event_ts --every 15m --by city_id n=count",
     .groups = groups,
-    .n_groups = 5,
+    .n_groups = 6,
 };
 
-static struct stage st = {
-    .needs_time = true, .writes_out = true, .books = {.result = "windowed", .makes_rows = true}};
+static struct stage st = {.needs_time = true,
+    .writes_out = true,
+    .operands_are_query = true,
+    .books = {.result = "windowed", .makes_rows = true}};
 static struct query query;
 static struct window_spec spec;
 static struct windows *windows;
@@ -324,6 +327,62 @@ static void add(const struct event *ev) {
     else stage_late(&st, ev, place.window_start, ev->watermark - ev->time);
 }
 
+/* ---- from run to run ---- */
+
+static const enum state_kind tables[WINDOW_TABLES] = {STATE_MAP, STATE_MAP};
+
+static bool load(struct stage *s, const struct state_entry *entry, struct err *e) {
+    (void)s;
+    struct window_entry in = {
+        (enum window_table)entry->table, entry->time, entry->key, entry->value};
+    return windows_load(windows, &in) || err_set(e, EXIT_CONFIG, "holds what is no group");
+}
+
+/* `now` is that of the first run. */
+static bool restore(struct stage *s, const struct json_t *saved, struct err *e) {
+    (void)s, (void)e;
+    windows_track(windows);
+    if (!saved) return true;
+    int64_t passed[] = {members_number(saved, "on_time"), members_number(saved, "final")};
+    windows_resume(windows, passed);
+    held = members_number(saved, "held");
+    format.generation = members_number(saved, "generation");
+    return true;
+}
+
+struct putting {
+    struct state *state;
+    struct err *e;
+};
+
+static bool put(void *ctx, const struct window_entry *entry) {
+    struct putting *to = ctx;
+    struct state_entry out = {entry->table, entry->time, entry->key, entry->value};
+    return state_put(to->state, &out, to->e);
+}
+
+static bool save(struct stage *s, struct state *state, struct json_t **saved, struct err *e) {
+    int64_t passed[2];
+    (void)s;
+    windows_passed(windows, passed);
+    *saved = members_new();
+    members_set_number(*saved, "on_time", passed[0]);
+    members_set_number(*saved, "final", passed[1]);
+    members_set_number(*saved, "held", held);
+    members_set_number(*saved, "generation", format.generation);
+    for (unsigned t = 0; t < WINDOW_TABLES; t++)
+        state_forget(state, t, windows_forgotten(windows, (enum window_table)t));
+    return windows_save(windows, put, &(struct putting){state, e});
+}
+
+static const struct stage_keeps keeps = {tables, WINDOW_TABLES, load, restore, save};
+
+static void left_open(struct stage *s, struct buf *out) {
+    size_t n = windows_open(windows);
+    (void)s;
+    if (n) buf_printf(out, "%zu %s still open", n, n == 1 ? "window is" : "windows are");
+}
+
 /* ---- what it says ---- */
 
 static void hint(struct stage *s, struct buf *out) {
@@ -370,7 +429,8 @@ static void explain(void) {
 int main(int argc, char **argv) {
     memcpy(groups,
         (struct option_group[]){{"windows", options, sizeof options / sizeof *options},
-            stage_time_group, stage_event_group, stage_input_group, stage_common_group},
+            stage_time_group, stage_event_group, stage_input_group, stage_checkpoint_group,
+            stage_common_group},
         sizeof groups);
     stage_start(&st, &tool, argc, argv);
     parse_windows();
@@ -382,6 +442,8 @@ int main(int argc, char **argv) {
     st.takes = takes;
     st.batch = emit_due;
     st.hint = hint;
+    st.keeps = &keeps;
+    st.left_open = left_open;
     st.holds = holds;
     st.time_of_rows = time_of_rows;
     stage_open(&st, st.o.input);

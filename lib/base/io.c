@@ -16,7 +16,7 @@ static bool again(int fd, short event, ssize_t result) {
 }
 
 bool io_read(int fd, void *to, size_t room, bool may_wait, size_t *got, struct err *e) {
-    if (io_hooks.before_read) io_hooks.before_read(may_wait);
+    if (io_hooks.before_read) io_hooks.before_read(fd, may_wait);
     ssize_t n;
     do n = read(fd, to, room);
     while (again(fd, POLLIN, n));

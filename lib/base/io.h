@@ -12,8 +12,9 @@ struct io_hooks {
     /* After EINTR, before the call is tried again, and on the way to what cannot be taken back; may
      * end the process. */
     void (*interrupted)(void);
-    /* Before each read; where it may wait, flush what others wait for. */
-    void (*before_read)(bool may_wait);
+    /* Before each read, of fd, or -1 where a file is about to be opened; where it may wait, flush what others wait
+     * for. */
+    void (*before_read)(int fd, bool may_wait);
     /* Whoever read what is written has left, and nobody else will: does not return. */
     void (*reader_left)(void);
 };

@@ -106,7 +106,7 @@ void aside_open(struct stage *st) {
     for (enum aside k = 0; k < ASIDES; k++) {
         if (!st->aside_dest[k]) continue;
         st->aside[k] = same_as_before(st, k);
-        if (!st->aside[k]) st->aside[k] = side_open(st->aside_dest[k], -1, &e);
+        if (!st->aside[k]) st->aside[k] = side_open(st->aside_dest[k], stage_spool(st), &e);
         stage_must(st, st->aside[k] || err_at(&e, "%s", options[k]), &e);
     }
 }

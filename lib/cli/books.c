@@ -4,6 +4,7 @@
 
 #include "base/decimal.h"
 #include "base/timestamp.h"
+#include "state/members.h"
 
 static void add_seconds(struct buf *out, const char *name, int64_t us) {
     struct decimal d = {.small = us, .scale = 6};
@@ -43,4 +44,66 @@ void books_write(struct buf *out, const struct books *b) {
         add_disorder(out, &b->disorder);
     }
     buf_adds(out, "}\n");
+}
+
+/* ---- from run to run ---- */
+
+#define COUNTER(member)                                                                            \
+    { #member, offsetof(struct books, member) }
+static const struct {
+    const char *name;
+    size_t at; /* of a uint64_t */
+} counters[] = {COUNTER(in), COUNTER(results), COUNTER(duplicates), COUNTER(filtered),
+    COUNTER(late), COUNTER(rejected), COUNTER(blank), COUNTER(rows), COUNTER(missed),
+    COUNTER(mismatches)};
+enum { COUNTERS = sizeof counters / sizeof *counters };
+
+static struct json_t *save_disorder(const struct disorder *d) {
+    struct json_t *o = members_new(), *behind = members_list();
+    members_set_number(o, "max_time", d->max_time);
+    members_set_number(o, "in_order", (int64_t)d->in_order);
+    members_set_number(o, "greatest", d->greatest);
+    for (int i = 0; i < DISORDER_BUCKETS; i++) {
+        if (!d->behind[i]) continue;
+        struct json_t *bucket = members_new();
+        members_set_number(bucket, "bucket", i);
+        members_set_number(bucket, "n", (int64_t)d->behind[i]);
+        members_append(behind, bucket);
+    }
+    members_set(o, "behind", behind);
+    return o;
+}
+
+static void restore_disorder(struct disorder *d, const struct json_t *saved) {
+    const struct json_t *behind = members_get(saved, "behind");
+    disorder_init(d);
+    if (!saved) return;
+    d->max_time = members_number(saved, "max_time");
+    d->in_order = (uint64_t)members_number(saved, "in_order");
+    d->greatest = members_number(saved, "greatest");
+    for (size_t i = 0; i < members_size(behind); i++) {
+        int64_t bucket = members_number(members_at(behind, i), "bucket");
+        if (bucket < 0 || bucket >= DISORDER_BUCKETS) continue;
+        d->behind[bucket] = (uint64_t)members_number(members_at(behind, i), "n");
+    }
+}
+
+struct json_t *books_save(const struct books *b) {
+    struct json_t *o = members_new();
+    for (size_t i = 0; i < COUNTERS; i++) {
+        uint64_t n;
+        memcpy(&n, (const char *)b + counters[i].at, sizeof n);
+        members_set_number(o, counters[i].name, (int64_t)n);
+    }
+    members_set(o, "disorder", save_disorder(&b->disorder));
+    return o;
+}
+
+void books_restore(struct books *b, const struct json_t *saved) {
+    for (size_t i = 0; i < COUNTERS; i++) {
+        uint64_t n = (uint64_t)members_number(saved, counters[i].name);
+        memcpy((char *)b + counters[i].at, &n, sizeof n);
+    }
+    b->blank_before = b->blank;
+    restore_disorder(&b->disorder, members_get(saved, "disorder"));
 }

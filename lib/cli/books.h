@@ -19,14 +19,21 @@ struct books {
     uint64_t filtered; /* by --where, --since, --until */
     uint64_t late;
     uint64_t rejected;
-    uint64_t blank;      /* empty lines; not in `in` */
-    bool makes_rows;     /* this tool makes events of its own */
-    uint64_t rows;       /* that it has written */
-    uint64_t missed;     /* windows that events missed while they entered others */
+    uint64_t blank;        /* empty lines; not in `in` */
+    uint64_t blank_before; /* those of earlier runs */
+    bool makes_rows;       /* this tool makes events of its own */
+    uint64_t rows;         /* that it has written */
+    uint64_t missed;       /* windows that events missed while they entered others */
     uint64_t mismatches; /* events that --where left out and in which it compared different types */
     int64_t watermark;
     struct disorder disorder;
 };
+
+struct json_t; /* state/members.h */
+
+/* For a later run, which goes on with them. */
+struct json_t *books_save(const struct books *b);
+void books_restore(struct books *b, const struct json_t *saved);
 
 /* One line of JSON with its newline. Distances are in seconds. */
 void books_write(struct buf *out, const struct books *b);

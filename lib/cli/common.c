@@ -52,6 +52,22 @@ static const struct option input_options[] = {
     {"max-depth", .kind = OPTION_COUNT, .arg = "N", .help = "deepest nesting, 1024", TO(max_depth)},
 };
 
+static const struct option checkpoint_options[] = {
+    {"checkpoint", .kind = OPTION_TEXT, .arg = "DIR",
+        .help = "publish each event once, also after a crash", TO(checkpoint), .hint = HINT_FILE},
+    {"pipeline", .kind = OPTION_TEXT, .arg = "NAME", .help = "whose it is; the name of that folder",
+        TO(pipeline)},
+    {"id", .kind = OPTION_TEXT, .arg = "NAME", .help = "of this stage; the name of the tool",
+        TO(id)},
+    {"trigger", .kind = OPTION_DURATION, .arg = "D", .help = "an epoch ends so often; 10s",
+        TO(trigger), .given = &stage_options.has_trigger},
+    {"max-per-trigger", .kind = OPTION_COUNT, .arg = "N", .help = "or after so many events",
+        TO(max_per_trigger), .given = &stage_options.has_max_per_trigger},
+    {"final", .kind = OPTION_FLAG, .help = "the input is complete: close all windows", TO(final)},
+    {"reset-state", .kind = OPTION_FLAG, .help = "forget what the checkpoint holds",
+        TO(reset_state)},
+};
+
 static const struct option common_options[] = {
     {"stats", .kind = OPTION_FLAG, .help = "the books as a line of JSON on stderr", TO(stats)},
     {"explain", .kind = OPTION_FLAG, .help = "say what would be done; read nothing", TO(explain)},
@@ -67,6 +83,8 @@ static const struct option common_options[] = {
 const struct option_group stage_time_group = {.title = "time", GROUP(time_options)};
 const struct option_group stage_event_group = {.title = "events", GROUP(event_options)};
 const struct option_group stage_input_group = {.title = "input", GROUP(input_options)};
+const struct option_group stage_checkpoint_group = {
+    .title = "checkpoint", GROUP(checkpoint_options)};
 const struct option_group stage_common_group = {.title = "common", GROUP(common_options)};
 
 /* ---- actions ---- */
@@ -115,17 +133,8 @@ static void first_contact(struct stage *st, int argc) {
     stage_fail(st, &e);
 }
 
-/* Whoever sets these counts on what is not there. */
-static void refuse_reserved(struct stage *st) {
-    struct err e;
-    if (!getenv("EV_CHECKPOINT")) return;
-    err_set(&e, EXIT_USAGE, "EV_CHECKPOINT is set, but this version has no checkpoints; unset it");
-    stage_fail(st, &e);
-}
-
 static void from_environment(struct stage *st) {
     struct err e;
-    refuse_reserved(st);
     const char *time = getenv("EV_TIME"), *lateness = getenv("EV_LATENESS");
     st->names_time = st->o.time != NULL || st->o.has_lateness;
     st->time_by_environment = time && *time && !st->o.time;

@@ -67,8 +67,12 @@ void out_watermark(struct out *o, int64_t watermark) {
     add_control(o, &(struct control){.kind = CONTROL_WATERMARK, .watermark = watermark});
 }
 
+void out_control(struct out *o, const struct control *c) {
+    if (o->wire != WIRE_TEXT) add_control(o, c);
+}
+
 void out_finish(struct out *o) {
-    if (o->wire != WIRE_TEXT) add_control(o, &(struct control){.kind = CONTROL_END, .final = true});
+    out_control(o, &(struct control){.kind = CONTROL_END, .final = true});
 }
 
 void out_begin_record(struct out *o, int64_t time, int64_t watermark) {

@@ -32,6 +32,8 @@ void out_start(struct out *o, enum wire wire, struct control *open);
 bool out_flush(struct out *o, struct err *e);
 /* The watermark has come so far, with or without an event: readers are told when it is flushed. */
 void out_watermark(struct out *o, int64_t watermark);
+/* A barrier, or an end. Text has none. */
+void out_control(struct out *o, const struct control *c);
 /* The stream is complete. */
 void out_finish(struct out *o);
 /* The last word of a tool that fails: the abort line, with its newline. */

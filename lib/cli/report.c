@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,15 @@
 
 #include "base/io.h"
 #include "cli/aside.h"
+#include "cli/epochs.h"
 #include "wire/envelope.h"
 
 static struct stage *running;
 static volatile sig_atomic_t stop_signal, books_wanted, tick;
-static bool drawn; /* a progress line stands on the terminal */
+static volatile sig_atomic_t stop_seconds; /* since stop_signal */
+static bool drawn;                         /* a progress line stands on the terminal */
 
-enum { HINT_AFTER_S = 30, FLUSH_EVERY_US = 200000 };
+enum { HINT_AFTER_S = 30, STOP_AFTER_S = 30, FLUSH_EVERY_US = 200000 };
 
 static int64_t now_us(void) {
     struct timespec t;
@@ -69,10 +72,14 @@ static void leave_out_unfinished(struct books *b, uint64_t waiting) {
     if (b->in == done + waiting || b->in == done + waiting + 1) b->in = done;
 }
 
+void report_count(struct stage *st) {
+    st->books.watermark = st->inputs ? inputs_watermark(st->inputs) : TIME_NONE;
+    st->books.blank = st->books.blank_before + (st->inputs ? inputs_blank(st->inputs) : 0);
+}
+
 void report_books(struct stage *st) {
     struct buf line = {0};
-    st->books.watermark = st->inputs ? inputs_watermark(st->inputs) : TIME_NONE;
-    st->books.blank = st->inputs ? inputs_blank(st->inputs) : 0;
+    report_count(st);
     struct books books = st->books;
     leave_out_unfinished(&books, st->waiting);
     books_write(&line, &books);
@@ -157,7 +164,9 @@ static void on_stop(int number) {
 static void on_tick(int number) {
     (void)number;
     tick = 1;
-    if (stop_signal) alarm(1);
+    if (!stop_signal) return;
+    stop_seconds++;
+    alarm(1);
 }
 
 /* As a reader like head(1) wants it: no message, and the end by SIGPIPE. */
@@ -273,8 +282,15 @@ static void report(struct stage *st) {
 
 /* ---- the hooks ---- */
 
+int report_stopped(void) { return stop_signal; }
+
+/* Under a checkpoint the epoch at hand is brought to its end first: the source stage looks for the signal. */
+static bool must_stop(const struct stage *st) {
+    return stop_signal && (!st->epochs || stop_seconds >= STOP_AFTER_S);
+}
+
 void report_check(void) {
-    if (stop_signal) stop(running);
+    if (must_stop(running)) stop(running);
     if (books_wanted) {
         books_wanted = 0;
         report_books(running);
@@ -289,7 +305,25 @@ static void note_next_file(struct stage *st) {
     last = current;
 }
 
-static void before_read(bool may_wait) {
+/* The reader of what is written may die while nothing is written; then nobody waits for what is read. */
+static bool left_alone(const struct stage *st, const struct pollfd *out) {
+    return st->writes_out && out->revents & (POLLERR | POLLHUP);
+}
+
+/* Under a checkpoint a read may be the time for a cut, and an idle pipeline must notice that a part of it died. */
+static void wait_for_input(struct stage *st, int fd) {
+    for (;;) {
+        struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+        report_check();
+        (void)epochs_go_on(st);
+        int n = poll(both, st->writes_out ? 2 : 1, epochs_wait_ms(st));
+        if (n > 0 && left_alone(st, &both[1])) reader_left();
+        if (n > 0 && both[0].revents) return;
+        if (n < 0 && errno != EINTR) return;
+    }
+}
+
+static void before_read(int fd, bool may_wait) {
     struct err e;
     report_check();
     if (running->o.verbose) note_next_file(running);
@@ -298,9 +332,11 @@ static void before_read(bool may_wait) {
     if (!may_wait && now - running->flushed_us < FLUSH_EVERY_US) return;
     running->flushed_us = now;
     if (running->batch) running->batch(running);
-    if (!running->writes_out || !running->out.waits) return;
-    if (running->out.started) out_watermark(&running->out, stage_watermark(running));
-    stage_must(running, out_flush(&running->out, &e), &e);
+    if (running->writes_out && running->out.waits) {
+        if (running->out.started) out_watermark(&running->out, stage_watermark(running));
+        stage_must(running, out_flush(&running->out, &e), &e);
+    }
+    if (running->epochs && may_wait && fd >= 0) wait_for_input(running, fd);
 }
 
 void report_start(struct stage *st) {

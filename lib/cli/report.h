@@ -8,6 +8,10 @@
 void report_start(struct stage *st);
 /* Does what signals have asked for since the last time: ends the process, prints the books, draws progress. */
 void report_check(void);
+/* The signal that has asked the stage to come to an end, 0 for none. */
+int report_stopped(void);
+/* Brings the books up to date. */
+void report_count(struct stage *st);
 /* Clears the progress line. */
 void report_clear(void);
 /* The books on standard error. */

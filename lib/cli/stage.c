@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "cli/accept.h"
 #include "cli/aside.h"
+#include "cli/epochs.h"
 #include "cli/fields.h"
 #include "cli/report.h"
 #include "cli/stream.h"
@@ -88,7 +89,7 @@ static bool looks_at_events(const struct stage *st) {
     return st->unwraps || st->n_required || st->needs_time || st->n_unseen;
 }
 
-static void open_inputs(struct stage *st) {
+void stage_open_inputs(struct stage *st) {
     struct err e;
     struct inputs_options o = {.format = input_format(st),
         .scanner = st->scanner,
@@ -103,22 +104,35 @@ static void open_inputs(struct stage *st) {
             .may_open = !st->is_source}};
     stage_must(st, decode_options_check(&o.decode, &e), &e);
     o.sources = st->sources;
+    epochs_choose_inputs(st, &o);
     st->inputs = inputs_open(&o, &e);
     stage_must(st, st->inputs != NULL, &e);
+}
+
+void stage_join(struct stage *st, struct texts sources) {
+    st->names_sources = sources.n > 0;
+    st->is_source = st->is_source || st->names_sources;
+    epochs_join(st);
+}
+
+int stage_spool(const struct stage *st) { return epochs_folder(st); }
+
+struct state *stage_state(const struct stage *st) {
+    return epochs_state(st);
 }
 
 void stage_open(struct stage *st, struct texts sources) {
     struct err e;
     struct json_step control = {.key = slice_of(CONTROL_FIELD)};
+    if (!st->sink) stage_join(st, sources);
     if (st->unwraps) st->control_field = json_want(st->scanner, &(struct json_path){&control, 1});
     if (st->writes_out) stage_must(st, out_open(&st->out, &e), &e);
     st->aside_dest[ASIDE_REJECT] = st->o.reject;
     find_sources(st, sources);
     aside_open(st);
-    st->names_sources = sources.n > 0;
-    st->is_source = st->is_source || st->names_sources;
-    open_inputs(st);
+    stage_open_inputs(st);
     stream_take(st);
+    epochs_restore(st);
     if (st->writes_out) stream_start(st);
 }
 
@@ -140,9 +154,13 @@ static bool passes(struct stage *st, const struct event *ev) {
 bool stage_next(struct stage *st, struct event *ev) {
     struct err e;
     for (;;) {
+        if (__builtin_expect(st->epochs != NULL, 0) && !epochs_go_on(st)) return false;
         enum decoded d = inputs_next(st->inputs, ev, &e);
-        if (d == DECODED_END) return false;
-        if (d == DECODED_CONTROL) continue;
+        if (d == DECODED_END) return epochs_input_ends(st);
+        if (d == DECODED_CONTROL) {
+            if (!epochs_control(st, ev->control)) return false;
+            continue;
+        }
         if (d == DECODED_EVENT) {
             st->books.in++;
             if (!st->where || passes(st, ev)) return true;
@@ -158,19 +176,29 @@ bool stage_next(struct stage *st, struct event *ev) {
 
 /* ---- the end ---- */
 
-void stage_check(struct stage *st) {
+static void check_rejected(struct stage *st) {
     struct err e;
     const struct books *b = &st->books;
-    /* A signal that ended the input as well must not let it look complete. */
-    report_check();
-    stage_deliver(st);
     if ((double)b->rejected > st->reject_share * (double)b->in) {
         err_set(&e, EXIT_BAD_DATA,
             "%" PRIu64 " of %" PRIu64 " events are bad input (--max-reject %s); they are in %s",
             b->rejected, b->in, st->o.max_reject, st->o.reject);
         stage_fail(st, &e);
     }
+}
+
+void stage_check(struct stage *st) {
+    /* A signal that ended the input as well must not let it look complete. */
+    report_check();
+    stage_deliver(st);
+    check_rejected(st);
     if (!st->o.allow_missing && !st->ended_early && st->looked) fields_check(st);
+}
+
+/* A field that the first epoch with events has not is not looked for in later ones. */
+void stage_check_epoch(struct stage *st) {
+    stage_check(st);
+    if (st->looked) st->n_unseen = 0;
 }
 
 static void note_times(struct stage *st) {
@@ -213,17 +241,37 @@ static void note_mismatches(struct stage *st) {
             st->books.mismatches, st->books.mismatches == 1 ? "event" : "events");
 }
 
-int stage_end(struct stage *st) {
-    struct err e;
-    if (st->writes_out) out_finish(&st->out);
-    if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
-    /* All is published but the sides, which a signal would publish too. */
-    io_hooks.interrupted = NULL;
-    stage_must(st, aside_close(st, &e), &e);
+static int exit_status(void) {
+    int signal = report_stopped();
+    return signal ? 128 + signal : EXIT_DONE;
+}
+
+int stage_leave(struct stage *st) {
     report_clear();
     note_times(st);
     note_late(st);
     note_mismatches(st);
     if (st->o.stats) report_books(st);
-    return EXIT_DONE;
+    return st->epochs ? exit_status() : EXIT_DONE;
+}
+
+static void commit_sink(struct stage *st) {
+    struct err e;
+    if (!st->sink) return;
+    stage_must(st, st->sink->commit(st->sink, NULL, &e), &e);
+    st->batch = NULL;
+    st->abandon = NULL;
+    st->sink->close(st->sink);
+}
+
+int stage_end(struct stage *st) {
+    struct err e;
+    if (st->epochs) epochs_end(st);
+    commit_sink(st);
+    if (st->writes_out) out_finish(&st->out);
+    if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
+    /* All is published but the sides, which a signal would publish too. */
+    io_hooks.interrupted = NULL;
+    stage_must(st, aside_close(st, &e), &e);
+    return stage_leave(st);
 }

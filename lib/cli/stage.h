@@ -16,6 +16,7 @@
 #include "expr/expr.h"
 #include "sink/sink.h"
 #include "source/inputs.h"
+#include "state/state.h"
 
 struct stage_options {
     /* time */
@@ -35,6 +36,10 @@ struct stage_options {
     bool stats, explain, verbose, quiet, progress;
     /* writing */
     const char *wire;
+    /* checkpoint */
+    const char *checkpoint, *pipeline, *id;
+    int64_t trigger, max_per_trigger;
+    bool has_trigger, has_max_per_trigger, final, reset_state;
 };
 
 /* A field that the command line names. */
@@ -47,6 +52,19 @@ struct wanted {
 /* Where events go that do not go through. */
 enum aside { ASIDE_REJECT, ASIDE_LATE, ASIDE_DUPS, ASIDES };
 
+struct stage;
+
+/* What a tool remembers from epoch to epoch, and the tables of state/state.h that it keeps it in. */
+struct stage_keeps {
+    const enum state_kind *tables;
+    size_t n_tables;
+    /* One entry comes back; then, when all have, what was saved with them, NULL at the beginning. EXIT_CONFIG. */
+    bool (*load)(struct stage *st, const struct state_entry *entry, struct err *e);
+    bool (*restore)(struct stage *st, const struct json_t *saved, struct err *e);
+    /* Puts what has changed since the last time; *saved, an object, is what else is to be known. */
+    bool (*save)(struct stage *st, struct state *state, struct json_t **saved, struct err *e);
+};
+
 struct stage {
     const struct tool *tool;
     struct stage_options o;
@@ -57,6 +75,9 @@ struct stage {
     bool unwraps;     /* envelopes are read: take the events out */
     bool ended_early; /* the tool has left input unread: what is not in the rest is not known */
     bool writes_out;  /* events go to standard output: it is opened, and gets the abort line */
+    bool is_sink;     /* the stream may end here: under a checkpoint this stage acknowledges */
+    bool looks_only;  /* takes no part in a checkpoint */
+    bool operands_are_query;
     bool sink_writes_out; /* a sink writes events there; it gets the abort line too */
 
     struct json_scanner *scanner;
@@ -80,6 +101,8 @@ struct stage {
     struct source_list sources;
     bool names_sources; /* on the command line */
     struct inputs *inputs;
+    struct epochs *epochs; /* NULL: there is no checkpoint */
+    struct sink *sink;     /* of an evsink; the stage commits and closes it */
     struct out out;
     const char
         *aside_dest[ASIDES];    /* NULL: none; the tool sets those of its own before stage_open() */
@@ -101,8 +124,10 @@ struct stage {
      * their time elsewhere. */
     int64_t (*holds)(struct stage *st, int64_t watermark);
     struct control_time (*time_of_rows)(void);
-    void (*hint)(struct stage *st, struct buf *out); /* why there is no output yet, or NULL */
-    int64_t started_us, drawn_us, flushed_us;        /* by the monotonic clock */
+    const struct stage_keeps *keeps;                      /* under a checkpoint, or NULL */
+    void (*left_open)(struct stage *st, struct buf *out); /* "3 windows are open", or NULL */
+    void (*hint)(struct stage *st, struct buf *out);      /* why there is no output yet, or NULL */
+    int64_t started_us, drawn_us, flushed_us;             /* by the monotonic clock */
 
     const char *bad_code, *bad_field; /* why accept() refused the event at hand */
     struct json_field bad_value;
@@ -111,7 +136,7 @@ struct stage {
 /* The groups of options that every tool shows, and those of tools that know event time; `o` must live as long as the process. */
 extern struct stage_options stage_options;
 extern const struct option_group stage_time_group, stage_event_group, stage_input_group,
-    stage_common_group;
+    stage_checkpoint_group, stage_common_group;
 
 /* Rows of those tables that several tools have, but not all. */
 #define STAGE_WIRE_OPTION                                                                          \
@@ -137,6 +162,14 @@ int stage_want_path(struct stage *st, const struct json_path *path, const char *
  * order of their times. Call before stage_open(). */
 void stage_need_time(struct stage *st, struct texts sources);
 
+/* Takes part in the checkpoint, if there is one: st->epochs. For a tool that must know before stage_open(), which does
+ * it else. */
+void stage_join(struct stage *st, struct texts sources);
+/* Where what is not published yet may be spooled: a folder, or -1 without a checkpoint. */
+int stage_spool(const struct stage *st);
+/* For a tool that puts what is new when it comes; NULL without a checkpoint. */
+struct state *stage_state(const struct stage *st);
+
 /* Opens inputs (of the operands or -i; standard input where there are none) and outputs. */
 void stage_open(struct stage *st, struct texts sources);
 
@@ -158,7 +191,7 @@ void stage_duplicate(struct stage *st, const struct event *ev);
 /* The event is late: to --late, and counted. */
 void stage_late(struct stage *st, const struct event *ev, int64_t window_start, int64_t late_by);
 
-/* Closes and checks everything, prints warnings and the books; the exit code. */
+/* Publishes, closes and checks everything, prints warnings and the books; the exit code. */
 int stage_end(struct stage *st);
 /* After the loop and before anything is published: was each named field seen, are the rejects within their limit? Ends the process otherwise. */
 void stage_check(struct stage *st);

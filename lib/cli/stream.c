@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/epochs.h"
 #include "json/path.h"
 
 /* ---- what is read ---- */
@@ -66,6 +67,7 @@ static void check_not_empty(struct stage *st) {
 void stream_take(struct stage *st) {
     const struct control *open = inputs_stream(st->inputs);
     check_not_empty(st);
+    epochs_take(st);
     if (!open) return;
     st->stream_time = control_time_copy(&open->time);
     if (open->time.field) check_time(st, open);
@@ -95,7 +97,7 @@ static enum wire choose_wire(struct stage *st, bool *named) {
     if (by_pipe && inputs_stream(st->inputs))
         return inputs_is_frames(st->inputs) ? WIRE_FRAMES : WIRE_CONTROL;
     if (st->is_source && environment && *environment) return wire_named(st, environment, "EV_WIRE");
-    return WIRE_TEXT;
+    return st->epochs ? WIRE_FRAMES : WIRE_TEXT;
 }
 
 static struct control_time time_of_events(const struct stage *st) {
@@ -110,14 +112,28 @@ static struct control_time time_of_events(const struct stage *st) {
         .minus = of_rows});
 }
 
+static void check_wire(struct stage *st, enum wire wire) {
+    struct err e;
+    if (!st->epochs || wire != WIRE_TEXT) return;
+    err_set(&e, EXIT_USAGE,
+        "under a checkpoint plain text is not enough for the next stage: --wire control are lines "
+        "that jq can read%s",
+        isatty(STDOUT_FILENO) ? "; at a terminal, env -u EV_CHECKPOINT" : "");
+    stage_fail(st, &e);
+}
+
 void stream_start(struct stage *st) {
     bool named;
     enum wire wire = choose_wire(st, &named);
     if (isatty(STDOUT_FILENO) && (!named || wire == WIRE_FRAMES)) wire = WIRE_TEXT;
+    check_wire(st, wire);
     struct control open = {.tool = mem_str(slice_of(st->tool->name)),
         .watermarks = inputs_has_watermarks(st->inputs),
         .time = time_of_events(st)};
+    epochs_complete_open(st, &open);
     out_start(&st->out, wire, &open);
+    /* That of an earlier run: nothing behind it is on time. */
+    if (st->epochs) out_watermark(&st->out, stage_watermark(st));
 }
 
 int64_t stage_watermark(struct stage *st) {

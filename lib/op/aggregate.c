@@ -243,3 +243,41 @@ void aggregates_write(const struct aggregates *a, const void *group, size_t i, s
     case AGG_LAST: pick_cell_write(&a->picks, cell, out); break;
     }
 }
+
+/* ---- saving ---- */
+
+void aggregates_save(const struct aggregates *a, const void *group, struct buf *out) {
+    const uint64_t *cell = group;
+    for (size_t i = 0; i < a->n; i++, cell++) {
+        switch (a->kinds[i]) {
+        case AGG_COUNT: bytes_put64(out, *cell); break;
+        case AGG_SUM:
+        case AGG_AVG: sum_cell_save(&a->sums, *cell, out); break;
+        case AGG_MIN:
+        case AGG_MAX: extreme_cell_save(&a->extremes, *cell, out); break;
+        case AGG_FIRST:
+        case AGG_LAST: pick_cell_save(&a->picks, *cell, out); break;
+        }
+    }
+}
+
+static bool load_cell(
+    struct aggregates *a, enum aggregate_kind kind, uint64_t *cell, struct slice *in) {
+    switch (kind) {
+    case AGG_COUNT: return bytes_take64(in, cell);
+    case AGG_SUM:
+    case AGG_AVG: return sum_cell_load(&a->sums, cell, in);
+    case AGG_MIN:
+    case AGG_MAX: return extreme_cell_load(&a->extremes, cell, in);
+    case AGG_FIRST:
+    case AGG_LAST: return pick_cell_load(&a->picks, cell, in);
+    }
+    return false;
+}
+
+bool aggregates_load(struct aggregates *a, void *group, struct slice saved) {
+    uint64_t *cell = group;
+    for (size_t i = 0; i < a->n; i++)
+        if (!load_cell(a, a->kinds[i], &cell[i], &saved)) return false;
+    return saved.n == 0;
+}

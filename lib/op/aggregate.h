@@ -51,6 +51,9 @@ bool aggregates_keep_no_text(const struct aggregates *a);
 /* Takes out a part that had been merged. False, and nothing done, where a min, max, first or last
  * came from that part: the caller then merges the other parts anew. */
 bool aggregates_unmerge(struct aggregates *a, void *from, const void *part);
+/* Appends the group, and makes an empty one of what was appended: false where that is none of these aggregates. */
+void aggregates_save(const struct aggregates *a, const void *group, struct buf *out);
+bool aggregates_load(struct aggregates *a, void *group, struct slice saved);
 /* Frees what the group has aside and empties it. */
 void aggregates_clear(struct aggregates *a, void *group);
 /* Appends the canonical JSON of result i. */

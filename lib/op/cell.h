@@ -1,5 +1,8 @@
 /* Cells: the accumulators of 8 bytes that a group consists of, and what they keep aside. A cell
- * that is 0 is empty. No result depends on the order in which values are added or cells merged. */
+ * that is 0 is empty. No result depends on the order in which values are added or cells merged.
+ *
+ * *_cell_save() appends a cell with what it has aside, *_cell_load() takes one from the front of what was saved, into
+ * a cell that is empty; false where that is no such cell. */
 #ifndef EV_OP_CELL_H
 #define EV_OP_CELL_H
 
@@ -10,6 +13,7 @@
 #include "base/decimal.h"
 #include "base/slice.h"
 #include "expr/value.h"
+#include "op/bytes.h"
 #include "op/pool.h"
 
 /* ---- sum and avg: an exact sum and how many values it has ----
@@ -24,6 +28,8 @@ void sum_cell_add(struct pool *wide, uint64_t *cell, const struct decimal *d);
 void sum_cell_merge(struct pool *wide, uint64_t *cell, uint64_t from, int sign);
 void sum_cell_clear(struct pool *wide, uint64_t *cell);
 /* Fills *sum and returns the count. */
+void sum_cell_save(const struct pool *wide, uint64_t cell, struct buf *out);
+bool sum_cell_load(struct pool *wide, uint64_t *cell, struct slice *in);
 uint64_t sum_cell_read(const struct pool *wide, uint64_t cell, struct sum *sum);
 
 /* ---- min and max by value_cmp() ----
@@ -44,6 +50,8 @@ void extreme_cell_merge(struct texts *aside, uint64_t *cell, uint64_t from, int 
 /* Would the cell be the same without `from`, which had joined it? */
 bool extreme_cell_stands(const struct texts *aside, uint64_t cell, uint64_t from);
 void extreme_cell_clear(struct texts *aside, uint64_t *cell);
+void extreme_cell_save(const struct texts *aside, uint64_t cell, struct buf *out);
+bool extreme_cell_load(struct texts *aside, uint64_t *cell, struct slice *in);
 void extreme_cell_write(const struct texts *aside, uint64_t cell, struct buf *out);
 
 /* ---- first and last by event time, then the event's bytes ----
@@ -59,6 +67,8 @@ void pick_cell_set(
 void pick_cell_merge(struct texts *aside, uint64_t *cell, uint64_t from, int sign);
 bool pick_cell_stands(const struct texts *aside, uint64_t cell, uint64_t from);
 void pick_cell_clear(struct texts *aside, uint64_t *cell);
+void pick_cell_save(const struct texts *aside, uint64_t cell, struct buf *out);
+bool pick_cell_load(struct texts *aside, uint64_t *cell, struct slice *in);
 void pick_cell_write(const struct texts *aside, uint64_t cell, struct buf *out);
 
 #endif

@@ -120,3 +120,41 @@ void extreme_cell_write(const struct texts *aside, uint64_t cell, struct buf *ou
     struct value v = value_in(aside, cell);
     value_write(out, &v);
 }
+
+/* An inline cell as it is; else 0 for none, or 2, the value's kind and the value. */
+enum { ASIDE = 2 };
+
+void extreme_cell_save(const struct texts *aside, uint64_t cell, struct buf *out) {
+    unsigned char key[DECIMAL_KEY_MAX];
+    if (!cell || is_inline(cell)) {
+        bytes_put64(out, cell);
+        return;
+    }
+    struct value v = value_in(aside, cell);
+    bytes_put64(out, ASIDE);
+    bytes_put64(out, (uint64_t)v.kind);
+    if (v.kind == VALUE_NUMBER)
+        bytes_put(out, (struct slice){(char *)key, decimal_key(&v.number, key)});
+    if (v.kind == VALUE_STRING) bytes_put(out, v.text);
+}
+
+bool extreme_cell_load(struct texts *aside, uint64_t *cell, struct slice *in) {
+    uint64_t kind;
+    struct slice text = {0};
+    if (!bytes_take64(in, cell)) return false;
+    if (!*cell || is_inline(*cell)) return true;
+    *cell = 0;
+    if (!bytes_take64(in, &kind) || kind > VALUE_STRING) return false;
+    struct value v = {.kind = (enum value_kind)kind};
+    bool has_text = v.kind == VALUE_NUMBER || v.kind == VALUE_STRING;
+    if (has_text && !bytes_take(in, &text)) return false;
+    if (v.kind == VALUE_NUMBER) {
+        unsigned char key[DECIMAL_KEY_MAX] = {0};
+        if (!text.n || text.n > sizeof key) return false;
+        memcpy(key, text.p, text.n);
+        decimal_from_key(key, &v.number);
+    }
+    v.text = text;
+    set(aside, cell, &v);
+    return true;
+}

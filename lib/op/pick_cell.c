@@ -82,3 +82,22 @@ void pick_cell_write(const struct texts *aside, uint64_t cell, struct buf *out) 
     if (!cell) buf_adds(out, "null");
     else buf_add_slice(out, json_of(pick_at(aside, cell)));
 }
+
+void pick_cell_save(const struct texts *aside, uint64_t cell, struct buf *out) {
+    bytes_put64(out, cell != 0);
+    if (!cell) return;
+    const struct pick *p = pick_at(aside, cell);
+    bytes_put64(out, (uint64_t)p->time);
+    bytes_put(out, text_of(p));
+    bytes_put(out, json_of(p));
+}
+
+bool pick_cell_load(struct texts *aside, uint64_t *cell, struct slice *in) {
+    uint64_t there, time;
+    struct slice text, json;
+    if (!bytes_take64(in, &there)) return false;
+    if (!there) return true;
+    if (!bytes_take64(in, &time) || !bytes_take(in, &text) || !bytes_take(in, &json)) return false;
+    pick_cell_set(aside, cell, (int64_t)time, text, json);
+    return true;
+}

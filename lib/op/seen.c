@@ -153,6 +153,10 @@ bool seen_before(
     return false;
 }
 
+void seen_add(struct seen *s, struct hash128 key, int64_t first) {
+    add(s, not_free(key), first, INT64_MIN);
+}
+
 size_t seen_bytes(const struct seen *s) {
     size_t bytes = sizeof *s;
     for (size_t i = 0; i < SEEN_SEGMENTS; i++)

@@ -43,6 +43,9 @@ void seen_prefetch(const struct seen *s, struct hash128 key);
 bool seen_before(
     struct seen *s, struct hash128 key, int64_t time, int64_t within, int64_t forgotten);
 
+/* An entry of an earlier run. */
+void seen_add(struct seen *s, struct hash128 key, int64_t first);
+
 size_t seen_bytes(const struct seen *s);
 
 #endif

@@ -131,3 +131,23 @@ uint64_t sum_cell_read(const struct pool *wide, uint64_t cell, struct sum *sum) 
     sum_add_small(sum, w->pending, PENDING_SCALE);
     return w->count;
 }
+
+void sum_cell_save(const struct pool *wide, uint64_t cell, struct buf *out) {
+    struct sum sum;
+    bytes_put64(out, cell & WIDE ? WIDE : cell);
+    if (!(cell & WIDE)) return;
+    bytes_put64(out, sum_cell_read(wide, cell, &sum));
+    for (size_t i = 0; i < sizeof sum.w / sizeof sum.w[0]; i++) bytes_put64(out, sum.w[i]);
+}
+
+bool sum_cell_load(struct pool *wide, uint64_t *cell, struct slice *in) {
+    if (!bytes_take64(in, cell)) return false;
+    if (!(*cell & WIDE)) return true;
+    uint32_t number = pool_take(wide);
+    struct wide_sum *w = pool_at(wide, number);
+    *cell = WIDE | number;
+    bool ok = bytes_take64(in, &w->count);
+    for (size_t i = 0; i < sizeof w->sum.w / sizeof w->sum.w[0]; i++)
+        ok = ok && bytes_take64(in, &w->sum.w[i]);
+    return ok;
+}

@@ -115,14 +115,34 @@ void table_remove(struct table *t, uint32_t group) {
     t->n--;
 }
 
+void table_grow_marks(struct table *t) {
+    uint32_t cap = (t->n >> 6) + (t->n >> 7) + 4;
+    t->marks = mem_grow(t->marks, cap, sizeof *t->marks);
+    memset(t->marks + t->marks_cap, 0, (cap - t->marks_cap) * sizeof *t->marks);
+    t->marks_cap = cap;
+}
+
+uint32_t table_take_mark(struct table *t, uint32_t group) {
+    for (uint32_t i = group >> 6; i < t->marks_cap; i++) {
+        uint64_t word = t->marks[i];
+        if (i == group >> 6) word &= UINT64_MAX << (group & 63);
+        if (!word) continue;
+        uint32_t bit = (uint32_t)__builtin_ctzll(word);
+        t->marks[i] &= ~(UINT64_C(1) << bit);
+        return (i << 6) + bit;
+    }
+    return TABLE_NONE;
+}
+
 size_t table_bytes(const struct table *t) {
-    return (size_t)t->capacity * sizeof *t->index + t->pages_cap * sizeof *t->pages +
-           t->room * (t->size + sizeof(uint32_t));
+    return (size_t)t->capacity * sizeof *t->index + t->marks_cap * sizeof *t->marks +
+           t->pages_cap * sizeof *t->pages + t->room * (t->size + sizeof(uint32_t));
 }
 
 void table_free(struct table *t) {
     for (uint32_t i = 0; i < pages_used(t); i++) free(t->pages[i]);
     free(t->pages);
     free(t->index);
+    free(t->marks);
     *t = (struct table){.size = t->size};
 }

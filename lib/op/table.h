@@ -18,6 +18,8 @@ struct table {
     uint32_t room;     /* groups that the pages hold: less than TABLE_PAGE while there is one */
     char **pages;      /* each: groups, then their keys */
     uint32_t pages_cap;
+    uint64_t *marks; /* a bit a group, or NULL: none is marked */
+    uint32_t marks_cap;
 };
 
 static inline uint32_t table_page_room(const struct table *t) {
@@ -38,6 +40,14 @@ uint32_t table_add(struct table *t, uint32_t key);        /* key is absent; the 
 uint32_t table_put(struct table *t, uint32_t key);        /* finds or adds */
 /* The last group takes the place of the removed one. */
 void table_remove(struct table *t, uint32_t group);
+/* Marks are for whoever wants to know what has changed; a table with marks has no group removed. */
+void table_grow_marks(struct table *t);
+static inline void table_mark(struct table *t, uint32_t group) {
+    if (__builtin_expect(group >> 6 >= t->marks_cap, 0)) table_grow_marks(t);
+    t->marks[group >> 6] |= UINT64_C(1) << (group & 63);
+}
+/* The first marked group at or behind `group`, whose mark is taken away; TABLE_NONE. */
+uint32_t table_take_mark(struct table *t, uint32_t group);
 size_t table_bytes(const struct table *t);
 void table_free(struct table *t);
 

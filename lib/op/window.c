@@ -23,6 +23,7 @@ struct windows *windows_new(
     else w->spec.allowed_lateness = 0;
     w->corrections.last = -1;
     w->due = TIME_END;
+    for (int i = 0; i < WINDOW_TABLES; i++) w->forgotten[i] = INT64_MIN;
     w->scratch = mem_zero(w->layout + 1, 1);
     keys_init(&w->keys, hash_seed);
     return w;
@@ -52,7 +53,7 @@ static void find_pane(struct windows *w, int64_t time) {
     w->at.last_end = p ? p->last_end : window_step(w, w->at.start, w->panes_each);
 }
 
-static void pane_new(struct windows *w, int64_t watermark) {
+static void add_pane(struct windows *w) {
     struct pane *p = mem_alloc(sizeof *p);
     *p = (struct pane){
         .start = w->at.start,
@@ -62,15 +63,24 @@ static void pane_new(struct windows *w, int64_t watermark) {
         .groups.size = w->layout,
     };
     w->at.pane = p;
-    bool due = windows_due(w, watermark); /* the caller's mistake: then no row is lost, but late */
     panes_insert(&w->panes, p);
+}
+
+static void pane_new(struct windows *w, int64_t watermark) {
+    bool due = windows_due(w, watermark); /* the caller's mistake: then no row is lost, but late */
+    add_pane(w);
     windows_pass(w, due ? TIME_NONE : watermark);
+}
+
+struct pane *windows_pane(struct windows *w, int64_t time) {
+    if (!w->at.pane || time < w->at.start || time >= w->at.end) find_pane(w, time);
+    if (!w->at.pane) add_pane(w);
+    return w->at.pane;
 }
 
 /* ---- adding ---- */
 
-/* The key's group in the pane; it is held by the pane from then on. */
-static uint32_t group_in(struct windows *w, struct pane *p, uint32_t number, bool *is_new) {
+uint32_t windows_group(struct windows *w, struct pane *p, uint32_t number, bool *is_new) {
     struct key *key = keys_at(&w->keys, number);
     *is_new = false;
     if (key->pane == p->serial) return key->group;
@@ -103,7 +113,8 @@ void windows_settle(struct windows *w) {
     for (struct waiting *e = w->waiting; e < end; e++) keys_expect_soon(&w->keys, e->hash);
     for (struct waiting *e = w->waiting; e < end; e++) {
         uint32_t number = keys_put(&w->keys, (struct slice){e->key, e->key_n}, e->hash);
-        e->group = group_in(w, e->pane, number, &is_new);
+        e->group = windows_group(w, e->pane, number, &is_new);
+        if (w->tracks) table_mark(&e->pane->groups, e->group);
         __builtin_prefetch(table_group(&e->pane->groups, e->group), 1);
     }
     for (struct waiting *e = w->waiting; e < end; e++)
@@ -115,7 +126,8 @@ static void add_now(struct windows *w, uint32_t number, const struct aggregate_i
     int64_t time, struct slice text) {
     bool is_new;
     struct pane *p = w->at.pane;
-    uint32_t group = group_in(w, p, number, &is_new);
+    uint32_t group = windows_group(w, p, number, &is_new);
+    if (w->tracks) table_mark(&p->groups, group);
     aggregates_add(w->aggregates, table_group(&p->groups, group), in, time, text);
     for (int i = 0; i < w->n_cursors; i++)
         if (p->in_total[i]) windows_total_add(w, i, number, is_new, in, time, text);

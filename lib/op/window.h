@@ -75,6 +75,31 @@ bool windows_row(struct windows *w, int64_t watermark, struct window_row *out);
 /* The least time (window_end - 1) of a row that may still come once all that is due at W has been
  * taken, whether its window has events yet or not: the next stage's watermark may be that. */
 int64_t windows_hold(const struct windows *w, int64_t watermark);
+/* ---- from run to run ----
+ *
+ * What windows remember is entries of two tables, each with a time, a key and a value: groups of panes, by the pane's
+ * start, and how often a group has come out that late events have touched, by the window's end. */
+enum window_table { WINDOW_GROUPS, WINDOW_VERSIONS, WINDOW_TABLES };
+struct window_entry {
+    enum window_table table;
+    int64_t time;
+    struct slice key, value;
+};
+
+/* From here on it is noted what changes. */
+void windows_track(struct windows *w);
+/* Gives each entry that has changed since the last time to put(), table by table, by time and key; a false one ends
+ * it. All that was due has been taken before. */
+bool windows_save(
+    struct windows *w, bool (*put)(void *ctx, const struct window_entry *entry), void *ctx);
+/* Entries of the table with an earlier time are no more. */
+int64_t windows_forgotten(const struct windows *w, enum window_table table);
+/* Brings an entry back, before any event. False: it is none of this query. */
+bool windows_load(struct windows *w, const struct window_entry *entry);
+/* How far the windows have come out, on time and for the last time; and back, when all entries are loaded. */
+void windows_passed(const struct windows *w, int64_t passed[static 2]);
+void windows_resume(struct windows *w, const int64_t passed[static 2]);
+
 /* End of the first window that has not fired, TIME_END when none is open; for a hint. */
 int64_t windows_first_end(const struct windows *w);
 /* Windows with events that have not come out for the last time. */

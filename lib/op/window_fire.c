@@ -82,7 +82,7 @@ void windows_total_add(struct windows *w, int cursor, uint32_t key, bool new_in_
 
 /* ---- corrections ---- */
 
-static struct touched *touch(struct windows *w, int64_t end) {
+struct touched *windows_touch(struct windows *w, int64_t end) {
     size_t i = w->n_touched;
     while (i > 0 && w->touched[i - 1].end > end) i--;
     if (i > 0 && w->touched[i - 1].end == end) return &w->touched[i - 1];
@@ -108,13 +108,14 @@ void windows_plan_corrections(struct windows *w, int64_t watermark, int64_t end,
         for (; i < w->panes.n && panes_at(&w->panes, i)->start < end; i++)
             if (table_find(&panes_at(&w->panes, i)->groups, key) != TABLE_NONE)
                 held = panes_at(&w->panes, i)->start; /* the newest that holds the key */
-        struct table *versions = &touch(w, end)->versions;
+        struct table *versions = &windows_touch(w, end)->versions;
         uint64_t *version = version_at(versions, key);
         if (!version) {
             version = table_group(versions, table_add(versions, key));
             *version = held >= start; /* it has come out once if it is in the window */
         }
         ++*version;
+        if (w->tracks) table_mark(versions, table_find(versions, key));
         w->corrections.last = end;
         w->due = TIME_NONE;
         start = window_step(w, start, 1);
@@ -161,7 +162,7 @@ static void correction_row(struct windows *w, struct window_row *out) {
         .end = c->end,
         .key = keys_bytes(keys_at(&w->keys, c->key)),
         .group = w->scratch,
-        .version = (uint32_t)*version_at(&touch(w, c->end)->versions, c->key),
+        .version = (uint32_t)*version_at(&windows_touch(w, c->end)->versions, c->key),
         .is_correction = true,
     };
     c->under_way = true;
@@ -253,10 +254,12 @@ static void drop_pane(struct windows *w) {
         if (aside) aggregates_clear(w->aggregates, table_group(&p->groups, g));
     }
     if (w->at.pane == p) w->at.pane = NULL;
+    w->forgotten[WINDOW_GROUPS] = p->end;
     panes_drop_first(&w->panes);
 }
 
 static void forget_touched(struct windows *w, int64_t end) {
+    w->forgotten[WINDOW_VERSIONS] = end + 1;
     if (!w->n_touched || w->touched[0].end != end) return;
     table_free(&w->touched[0].versions);
     memmove(w->touched, w->touched + 1, --w->n_touched * sizeof *w->touched);

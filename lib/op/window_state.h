@@ -72,6 +72,8 @@ struct windows {
     struct corrections corrections;
     struct touched *touched; /* by end */
     size_t n_touched, touched_cap;
+    bool tracks; /* changed groups and versions are marked */
+    int64_t forgotten[WINDOW_TABLES];
     int64_t due;           /* no row is due before this watermark */
     void *scratch;         /* a group */
     size_t waiting_inputs; /* of an event; 0: none may wait */
@@ -89,6 +91,11 @@ static inline int64_t window_boundary(const struct windows *w, int64_t time) {
 
 /* ---- window.c ---- */
 
+/* The pane of an event of this time, in w->at; a new one where there is none. */
+struct pane *windows_pane(struct windows *w, int64_t time);
+/* The key's group in the pane; it is held by the pane from then on. */
+uint32_t windows_group(struct windows *w, struct pane *p, uint32_t number, bool *is_new);
+
 /* Adds what waits; before windows fire. */
 void windows_settle(struct windows *w);
 
@@ -97,6 +104,8 @@ void windows_settle(struct windows *w);
 /* The end of the first window that a cursor has yet to bring out: TIME_END when no events are in
  * one. */
 int64_t windows_next_end(const struct windows *w, const struct cursor *c);
+/* The versions of the window that ends there; a new table where there is none. */
+struct touched *windows_touch(struct windows *w, int64_t end);
 /* All rows that are due at W have been taken. */
 void windows_pass(struct windows *w, int64_t watermark);
 /* An event has been added to a pane that is in a cursor's total. */

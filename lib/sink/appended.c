@@ -240,6 +240,13 @@ static bool empty_spool(struct appended *a, struct err *e) {
            err_errno(e, EXIT_IO, errno, "cannot empty the spool");
 }
 
+bool appended_drop(struct appended *a, struct err *e) {
+    uint64_t published = a->published;
+    bool ok = writer_end(&a->spool, e) && empty_spool(a, e);
+    a->published = published;
+    return ok;
+}
+
 /* An epoch without a row adds nothing, not even an empty gzip member. */
 static bool is_empty(const struct appended *a) {
     return !a->spool.bytes && !a->spool.out.n && !a->spool.member;
@@ -309,54 +316,40 @@ struct json_t *appended_save(const struct appended *a) {
     return o;
 }
 
-/* A file of another identity is a copy: nobody follows it, and what it holds beyond may be of epochs that
- * were cut otherwise. */
-static bool recognise(struct appended *a, int fd, uint64_t tail, struct err *e) {
-    uint64_t size, inode, born, found;
-    if (!size_of(a, fd, &size, e) || !hash_tail(a, fd, &found, e)) return false;
-    if (found != tail) return changed(a, e, "was changed");
+static bool is_known(int fd, const struct json_t *saved) {
+    uint64_t inode, born;
     identify(fd, &inode, &born);
-    if (inode == a->inode && born == a->born) return true;
-    a->inode = inode;
-    a->born = born;
+    return members_get(saved, "inode") && members_hash(saved, "inode") == inode &&
+           members_hash(saved, "born") == born;
+}
+
+/* A copy: nobody follows it, and what it holds beyond may be of epochs that will be cut otherwise. */
+static bool cut_copy(struct appended *a, int fd, struct err *e) {
     return (ftruncate(fd, (off_t)a->offset) == 0 && fsync(fd) == 0) || io_failed(a, e, "cut");
 }
 
-static bool is_same_dest(const struct appended *a, const struct json_t *saved) {
-    return slice_is(members_text(saved, "dest"), a->dest);
-}
-
-/* Taking its place once more would let it shrink before the eyes of a reader. Where it is another one, it is
- * replaced. */
-static void take_again(struct appended *a) {
-    uint64_t inode, born;
-    int fd = open(a->dest, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    identify(fd, &inode, &born);
-    a->begun = inode == a->inode && born == a->born;
-    close(fd);
-}
-
-static bool go_on(struct appended *a, struct err *e) {
-    int fd = open_file(a, e);
-    a->begun = fd >= 0 && recognise(a, fd, a->tail, e);
-    if (fd >= 0) close(fd);
+/* Also of what an earlier run has published only the record is known to be durable. */
+static bool go_on(struct appended *a, int fd, const struct json_t *saved, struct err *e) {
+    uint64_t size, tail;
+    a->offset = (uint64_t)members_number(saved, "offset");
+    if (fsync(fd) != 0) return io_failed(a, e, "sync");
+    if (!size_of(a, fd, &size, e) || !hash_tail(a, fd, &tail, e)) return false;
+    if (tail != members_hash(saved, "tail")) return changed(a, e, "was changed");
+    a->begun = is_known(fd, saved) || cut_copy(a, fd, e);
+    a->tail = tail;
+    identify(fd, &a->inode, &a->born);
     return a->begun;
 }
 
-bool appended_restore(struct appended *a, const struct json_t *saved, bool anew, struct err *e) {
-    if (a->stream || !members_get(saved, "offset") || (anew && !is_same_dest(a, saved)))
-        return true;
-    if (!is_same_dest(a, saved))
+bool appended_restore(struct appended *a, const struct json_t *saved, struct err *e) {
+    if (a->stream || !members_get(saved, "offset")) return true;
+    if (!slice_is(members_text(saved, "dest"), a->dest))
         return err_set(e, EXIT_CONFIG,
             "%s: this checkpoint has written into another file so far; name that, or begin anew "
             "with --reset-state",
             a->dest);
-    a->offset = anew ? 0 : (uint64_t)members_number(saved, "offset");
-    a->inode = members_hash(saved, "inode");
-    a->born = members_hash(saved, "born");
-    a->tail = members_hash(saved, "tail");
-    if (!anew) return go_on(a, e);
-    take_again(a);
-    return true;
+    int fd = open_file(a, e);
+    bool ok = fd >= 0 && go_on(a, fd, saved, e);
+    if (fd >= 0) close(fd);
+    return ok;
 }

@@ -3,8 +3,8 @@
  * run left there must be the beginning of what is about to be written, so that a reader who follows the file sees
  * it grow and nothing else; zeros, which a power loss leaves, count as not written.
  *
- * appended_save() says how far the file reached, and how to know it again; whoever restores an earlier saying
- * publishes anew what came behind it. A copy of the file is cut back to it. */
+ * appended_save() says how far the file reached, and how to know it again. A copy of the file may hold what came behind
+ * that and will come otherwise: it is cut back. */
 #ifndef EV_SINK_APPENDED_H
 #define EV_SINK_APPENDED_H
 
@@ -30,9 +30,10 @@ bool appended_finish(struct appended *a, struct err *e);
 void appended_fail(struct appended *a);
 
 struct json_t *appended_save(const struct appended *a);
-/* Before the first put; saved may be NULL. anew: the first epoch is published again, into the file that it had made.
- * EXIT_CONFIG. */
-bool appended_restore(struct appended *a, const struct json_t *saved, bool anew, struct err *e);
+/* Forgets what was put since the last publish. EXIT_IO. */
+bool appended_drop(struct appended *a, struct err *e);
+/* Before the first put: goes on where `saved` tells; NULL: from the beginning. EXIT_CONFIG. */
+bool appended_restore(struct appended *a, const struct json_t *saved, struct err *e);
 
 uint64_t appended_bytes(const struct appended *a); /* published by this process */
 void appended_close(struct appended *a);           /* takes NULL */

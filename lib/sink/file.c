@@ -52,6 +52,10 @@ static bool file_finish(struct sink *s, struct err *e) {
     return appended_finish(((struct file_sink *)s)->appended, e);
 }
 
+static bool file_drop(struct sink *s, struct err *e) {
+    return appended_drop(((struct file_sink *)s)->appended, e);
+}
+
 static struct json_t *file_save(const struct sink *s) {
     const struct file_sink *f = (const struct file_sink *)s;
     struct json_t *o = appended_save(f->appended);
@@ -61,11 +65,11 @@ static struct json_t *file_save(const struct sink *s) {
     return o;
 }
 
-static bool file_restore(struct sink *s, const struct json_t *saved, bool anew, struct err *e) {
+static bool file_restore(struct sink *s, const struct json_t *saved, struct err *e) {
     struct file_sink *f = (struct file_sink *)s;
     struct slice row = members_text(saved, "columns");
-    if (!appended_restore(f->appended, saved, anew, e)) return false;
-    return anew || !row.n || !f->encoder->resume || f->encoder->resume(f->encoder, row, e);
+    if (!appended_restore(f->appended, saved, e)) return false;
+    return !row.n || !f->encoder->resume || f->encoder->resume(f->encoder, row, e);
 }
 
 static void file_close(struct sink *s) {
@@ -113,6 +117,7 @@ struct sink *file_append(const char *dest, enum out_format format, bool gzip,
     }
     struct file_sink *f = new_sink(format);
     f->appended = to;
+    f->sink.drop = file_drop;
     f->sink.finish = file_finish;
     f->sink.save = file_save;
     f->sink.restore = file_restore;

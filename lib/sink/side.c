@@ -73,10 +73,11 @@ bool side_close(struct side *s, struct err *e) {
 }
 
 bool side_commit(struct side *s, struct err *e) { return appended_publish(s->appended, e); }
+bool side_forget(struct side *s, struct err *e) { return appended_drop(s->appended, e); }
 bool side_finish(struct side *s, struct err *e) { return appended_finish(s->appended, e); }
 struct json_t *side_save(const struct side *s) {
     return appended_save(s->appended);
 }
-bool side_restore(struct side *s, const struct json_t *saved, bool anew, struct err *e) {
-    return appended_restore(s->appended, saved, anew, e);
+bool side_restore(struct side *s, const struct json_t *saved, struct err *e) {
+    return appended_restore(s->appended, saved, e);
 }

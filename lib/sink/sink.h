@@ -47,6 +47,7 @@ struct txn {
     const char *pipeline, *uuid, *sink;
     int64_t generation;
     uint64_t epoch;
+    uint64_t plan; /* a hash of what was planned up to this epoch */
 };
 
 struct sink {
@@ -63,14 +64,13 @@ struct sink {
     /* What the destination itself says of this pipeline's sink: the newest epoch, 0 for none, with uuid and generation,
      * which live as long as the sink. NULL: it keeps no record. */
     bool (*recorded)(struct sink *s, const struct txn *of, struct txn *found, struct err *e);
-    /* Forgets what was put since the last commit. NULL where `recorded` is. */
-    void (*drop)(struct sink *s);
+    /* Forgets what was put since the last commit: EXIT_IO. By epochs only. */
+    bool (*drop)(struct sink *s, struct err *e);
     /* No epoch follows the last one: EXIT_CONFIG where something else stands there. Or NULL. */
     bool (*finish)(struct sink *s, struct err *e);
-    /* What must be known to go on behind the last commit; and before the first put, to do so. anew: behind none, but it
-     * had been written before, as saved says. Or NULL. */
+    /* What must be known to go on behind the last commit; and before the first put, to do so: EXIT_CONFIG. Or NULL. */
     struct json_t *(*save)(const struct sink *s);
-    bool (*restore)(struct sink *s, const struct json_t *saved, bool anew, struct err *e);
+    bool (*restore)(struct sink *s, const struct json_t *saved, struct err *e);
     /* Frees everything; without a commit before it removes what was not published. */
     void (*close)(struct sink *s);
     uint64_t bytes; /* written, after compression */
@@ -104,8 +104,9 @@ bool side_close(struct side *s, struct err *e);
 
 /* Of epochs: as the members of a sink that are named so. */
 bool side_commit(struct side *s, struct err *e);
+bool side_forget(struct side *s, struct err *e); /* drop */
 bool side_finish(struct side *s, struct err *e);
 struct json_t *side_save(const struct side *s);
-bool side_restore(struct side *s, const struct json_t *saved, bool anew, struct err *e);
+bool side_restore(struct side *s, const struct json_t *saved, struct err *e);
 
 #endif

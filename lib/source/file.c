@@ -89,7 +89,7 @@ static bool look_at(struct file *f, struct err *e) {
 /* A FIFO waits here for its writer. */
 static int open_to_read(const char *path) {
     int fd;
-    if (io_hooks.before_read) io_hooks.before_read(!source_is_regular(path));
+    if (io_hooks.before_read) io_hooks.before_read(-1, !source_is_regular(path));
     while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR) io_check();
     return fd;
 }

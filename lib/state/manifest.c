@@ -21,7 +21,7 @@ enum { TAIL_LENGTH = sizeof TAIL - 1 + HEX + sizeof "\"}\n" - 1 };
 static const char *const kinds[] = {[STATE_MAP] = "map", [STATE_SET] = "set"};
 
 char *manifest_name(char name[static MANIFEST_NAME], uint64_t epoch) {
-    snprintf(name, MANIFEST_NAME, PREFIX "%020" PRIu64, epoch);
+    snprintf(name, MANIFEST_NAME, PREFIX "%" PRIu64, epoch);
     return name;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 
 static json_t *made(json_t *o) {
     if (!o) mem_exhausted(0);
@@ -42,7 +43,9 @@ void members_set_flag(struct json_t *of, const char *name, bool v) {
 }
 
 void members_set_text(struct json_t *of, const char *name, struct slice v) {
-    members_set(of, name, made(json_stringn(v.p, v.n)));
+    json_t *text = json_stringn(v.n ? v.p : "", v.n);
+    if (text) members_set(of, name, text);
+    else members_set_hash(of, name, hash_bytes(v.p, v.n, 0));
 }
 
 void members_append(struct json_t *list, struct json_t *value) {

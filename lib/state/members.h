@@ -20,7 +20,8 @@ void members_set(struct json_t *of, const char *name, struct json_t *value); /* 
 void members_set_number(struct json_t *of, const char *name, int64_t v);
 void members_set_hash(struct json_t *of, const char *name, uint64_t v); /* as text: all 64 bits */
 void members_set_flag(struct json_t *of, const char *name, bool v);
-void members_set_text(struct json_t *of, const char *name, struct slice v); /* UTF-8 */
+void members_set_text(
+    struct json_t *of, const char *name, struct slice v); /* of what is not UTF-8 a hash */
 void members_append(struct json_t *list, struct json_t *value);
 
 /* What is not there, or of another kind, is NULL, 0, false, "". Borrowed; `of` may be NULL. */

@@ -1,6 +1,8 @@
 #include "wire/control.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const kinds[] = {[CONTROL_OPEN] = "open",
@@ -43,6 +45,9 @@ static void pack_epoch(json_t *o, const struct control *c) {
     set_number(o, "epoch", c->epoch);
     set_number(o, "previous", c->previous);
     set_number(o, "committed", c->committed);
+    char plan[20];
+    snprintf(plan, sizeof plan, "%016" PRIx64, c->plan);
+    set_text(o, "plan", plan);
 }
 
 static void pack(json_t *o, const struct control *c) {
@@ -126,6 +131,13 @@ static bool get_number(const json_t *of, const char *name, uint64_t *out) {
     return json_is_integer(v) && json_integer_value(v) >= 0;
 }
 
+static bool get_hash(const json_t *of, const char *name, uint64_t *out) {
+    const char *text = json_string_value(json_object_get(of, name));
+    bool ok = text && strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
+    *out = ok ? strtoull(text, NULL, 16) : 0;
+    return ok;
+}
+
 static bool get_checkpoint(const json_t *o, struct control *c) {
     const json_t *of = json_object_get(o, "checkpoint");
     uint64_t generation = 0;
@@ -141,7 +153,7 @@ static bool get_checkpoint(const json_t *o, struct control *c) {
 static bool get_epoch(const json_t *o, struct control *c) {
     return get_number(o, "epoch", &c->epoch) && get_number(o, "previous", &c->previous) &&
            get_number(o, "committed", &c->committed) && c->previous <= c->epoch &&
-           c->committed <= c->epoch;
+           c->committed <= c->epoch && get_hash(o, "plan", &c->plan);
 }
 
 static bool read_end(const json_t *o, struct control *c, struct err *e) {

@@ -54,6 +54,8 @@ struct control {
     /* barrier and end */
     uint64_t previous;  /* the epoch before, or the one that was restored */
     uint64_t committed; /* nothing after it may be forgotten */
+    uint64_t
+        plan; /* a hash of what was planned up to here: epochs of one number may differ in a copy */
     /* end */
     bool final; /* all is said; else a later run goes on */
 };

@@ -1,0 +1,365 @@
+#include "cli/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "state/sealed.h"
+#include "state/state.h"
+
+enum { WAIT_MS = 5000, POLL_MS = 20 };
+
+static const char *const records[] = {
+    [ROLE_STAGE] = "manifest", [ROLE_SINK] = "ack", [ROLE_PASSING_SINK] = "passed"};
+
+const char *role_record(enum role role) { return records[role]; }
+
+/* ---- joining ---- */
+
+static int make_folder(int at, const char *name) {
+    if (mkdirat(at, name, 0777) == 0) (void)fsync(at);
+    else if (errno != EEXIST) return -1;
+    return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* mkdir -p */
+static int make_path(const char *path) {
+    char *copy = mem_str(slice_of(path));
+    for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = 0;
+        (void)mkdir(copy, 0777);
+        *slash = '/';
+    }
+    free(copy);
+    return make_folder(AT_FDCWD, path);
+}
+
+/* Who holds a lock: its role and process, its parent and group, by which the stages of one line know each other. */
+struct holder {
+    char role;
+    int pid, parent, group;
+};
+
+static bool read_holder(int lock, struct holder *h) {
+    char text[128] = "";
+    ssize_t n = pread(lock, text, sizeof text - 1, 0);
+    return n > 0 && sscanf(text, "%c %d %d %d", &h->role, &h->pid, &h->parent, &h->group) == 4;
+}
+
+static bool write_holder(const struct checkpoint *c, struct err *e) {
+    char text[128];
+    int n = snprintf(text, sizeof text, "%c %d %d %d\n", records[c->role][0], (int)getpid(),
+        (int)getppid(), (int)getpgrp());
+    return (ftruncate(c->lock, 0) == 0 && pwrite(c->lock, text, (size_t)n, 0) == n) ||
+           err_errno(e, EXIT_NO_OUTPUT, errno, "cannot write the lock");
+}
+
+static bool is_held(const struct checkpoint *c, struct err *e) {
+    struct holder h = {0};
+    bool known = read_holder(c->lock, &h);
+    if (known && h.parent == (int)getppid() && h.group == (int)getpgrp() && h.pid != h.parent)
+        return err_set(e, EXIT_USAGE,
+            "another stage of this pipeline has the id %s (process %d): --id names one of them "
+            "otherwise",
+            c->id, h.pid);
+    return err_set(e, EXIT_RETRY, "%s/%s: another run of this pipeline is at work (process %d)",
+        c->path, c->id, h.pid);
+}
+
+static void pause_ms(long ms) {
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* A run that was killed may take a moment to die. */
+static bool take_lock(struct checkpoint *c, struct err *e) {
+    c->lock = openat(c->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (c->lock < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot open the lock");
+    for (int waited = 0; flock(c->lock, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot lock");
+        if (waited >= WAIT_MS) return is_held(c, e);
+        io_check();
+        pause_ms(POLL_MS);
+    }
+    return write_holder(c, e);
+}
+
+static bool is_name(const char *id) {
+    return *id && *id != '.' && !strchr(id, '/') && strlen(id) < 200;
+}
+
+bool checkpoint_join(
+    struct checkpoint *c, const char *path, const char *id, enum role role, struct err *e) {
+    *c = (struct checkpoint){path, id, role, -1, -1, -1};
+    if (!is_name(id))
+        return err_set(e, EXIT_USAGE, "--id: names no folder: %s", QUOTED(slice_of(id)));
+    c->root = make_path(path);
+    if (c->root >= 0) c->folder = make_folder(c->root, id);
+    if (c->folder < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot create", path, id);
+    return take_lock(c, e);
+}
+
+/* ---- the other stages ---- */
+
+struct stages {
+    struct stage_folder {
+        char *name;
+        int fd;
+    } * of;
+    size_t n;
+};
+
+static void stages_free(struct stages *s) {
+    for (size_t i = 0; i < s->n; i++) {
+        close(s->of[i].fd);
+        free(s->of[i].name);
+    }
+    free(s->of);
+    *s = (struct stages){0};
+}
+
+static bool stages_list(const struct checkpoint *c, struct stages *s, struct err *e) {
+    int fd = openat(c->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    *s = (struct stages){0};
+    if (!d) return err_errno(e, EXIT_CONFIG, errno, "%s: cannot list", c->path);
+    for (struct dirent *x; (x = readdir(d));) {
+        int at =
+            *x->d_name == '.' ? -1 : openat(c->root, x->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (at < 0) continue;
+        s->of = mem_grow(s->of, s->n + 1, sizeof *s->of);
+        s->of[s->n++] = (struct stage_folder){mem_str(slice_of(x->d_name)), at};
+    }
+    closedir(d);
+    return true;
+}
+
+/* Does a running process hold the folder in this role? */
+static bool is_held_as(int folder, enum role role) {
+    struct holder h;
+    int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
+    bool held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
+                read_holder(lock, &h) && h.role == records[role][0];
+    if (lock >= 0) close(lock);
+    return held;
+}
+
+static bool newest(
+    const struct stage_folder *of, const char *what, uint64_t *epoch, struct err *e) {
+    return sealed_newest(of->fd, what, epoch, e) || err_at(e, "%s", of->name);
+}
+
+static bool two_sinks(const char *a, const char *b, struct err *e) {
+    return err_set(e, EXIT_CONFIG,
+        "%s and %s both end the pipeline: a pipeline is a line, `evsink --pass A | evsink B` are "
+        "two sinks in it",
+        a, b);
+}
+
+bool checkpoint_is_line(const struct checkpoint *c, struct err *e) {
+    struct stages s;
+    bool ok = stages_list(c, &s, e);
+    for (size_t i = 0; ok && i < s.n; i++) {
+        uint64_t acknowledged;
+        if (strcmp(s.of[i].name, c->id) == 0) continue;
+        ok = newest(&s.of[i], records[ROLE_SINK], &acknowledged, e);
+        if (ok && (acknowledged || is_held_as(s.of[i].fd, ROLE_SINK)))
+            ok = two_sinks(s.of[i].name, c->id, e);
+    }
+    stages_free(&s);
+    return ok;
+}
+
+bool checkpoint_has_sink(const struct checkpoint *c) {
+    struct stages s;
+    struct err ignored;
+    bool has = !stages_list(c, &s, &ignored);
+    for (size_t i = 0; !has && i < s.n; i++) has = is_held_as(s.of[i].fd, ROLE_SINK);
+    stages_free(&s);
+    return has;
+}
+
+/* The folder of the sink at the end, or NULL where none has acknowledged anything. */
+static bool find_sink(
+    const struct stages *s, const struct stage_folder **sink, uint64_t *epoch, struct err *e) {
+    *sink = NULL;
+    *epoch = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        uint64_t acknowledged;
+        if (!newest(&s->of[i], records[ROLE_SINK], &acknowledged, e)) return false;
+        if (!acknowledged) continue;
+        if (*sink) return two_sinks((*sink)->name, s->of[i].name, e);
+        *sink = &s->of[i];
+        *epoch = acknowledged;
+    }
+    return true;
+}
+
+/* ---- what to restore ---- */
+
+/* Has the stage what it needs to go on behind the epoch? */
+static bool has_record(const struct stage_folder *of, uint64_t epoch, struct err *e) {
+    char name[64];
+    struct stat st;
+    if (!epoch) return true;
+    for (int r = ROLE_SINK; r <= ROLE_PASSING_SINK; r++) {
+        snprintf(name, sizeof name, "%s-%" PRIu64, records[r], epoch);
+        if (fstatat(of->fd, name, &st, 0) == 0) return true;
+    }
+    return state_is_whole(of->fd, epoch, e) || err_at(e, "%s", of->name);
+}
+
+static bool has_plan(const struct checkpoint *c, uint64_t epoch, struct err *e) {
+    char name[64];
+    struct stat st;
+    snprintf(name, sizeof name, "plan-%" PRIu64, epoch);
+    return !epoch || fstatat(c->folder, name, &st, 0) == 0 ||
+           err_set(
+               e, EXIT_CONFIG, "%s/%s is missing: it says how far the input was read", c->id, name);
+}
+
+static bool can_restore(
+    const struct checkpoint *c, const struct stages *s, uint64_t epoch, struct err *e) {
+    bool ok = has_plan(c, epoch, e);
+    for (size_t i = 0; ok && i < s->n; i++) ok = has_record(&s->of[i], epoch, e);
+    return ok;
+}
+
+/* The last epoch that is planned without a gap behind this one. */
+static bool find_planned(
+    const struct checkpoint *c, uint64_t epoch, uint64_t *planned, struct err *e) {
+    uint64_t *plans;
+    size_t n;
+    if (!sealed_list(c->folder, "plan", &plans, &n, e)) return err_at(e, "%s", c->id);
+    *planned = epoch;
+    for (size_t i = 0; i < n; i++) *planned += plans[i] == *planned + 1;
+    /* Plans without those of the first epochs: some were lost. */
+    bool ok = epoch || *planned || !n;
+    if (!ok) err_set(e, EXIT_CONFIG, "%s/plan-1 is missing, and no epoch was acknowledged", c->id);
+    free(plans);
+    return ok;
+}
+
+static bool unrestorable(const struct checkpoint *c, struct err *e) {
+    struct buf why = {0};
+    buf_adds(&why, e->text);
+    err_set(e, EXIT_CONFIG,
+        "%s: %.*s; bring the folder back from a copy, or begin anew with --reset-state", c->path,
+        (int)why.n, why.p);
+    buf_free(&why);
+    return false;
+}
+
+/* Removes what is numbered beyond; *removed tells whether there was any. */
+static bool prune(int folder, const char *what, uint64_t beyond, bool *removed, struct err *e) {
+    uint64_t *epochs;
+    size_t n;
+    char name[64];
+    bool ok = sealed_list(folder, what, &epochs, &n, e);
+    for (size_t i = 0; ok && i < n; i++) {
+        if (epochs[i] <= beyond) continue;
+        snprintf(name, sizeof name, "%s-%" PRIu64, what, epochs[i]);
+        *removed = true;
+        ok = unlinkat(folder, name, 0) == 0 ||
+             err_errno(e, EXIT_IO, errno, "cannot remove %s", name);
+    }
+    free(epochs);
+    return ok;
+}
+
+/* Of epochs that will be cut anew nothing may be left; acknowledgements of those that will be repeated may not
+ * run ahead of the states that a repetition replaces. */
+static bool prune_stage(
+    const struct stage_folder *of, uint64_t epoch, uint64_t planned, bool back, struct err *e) {
+    static const char *const kinds[] = {"plan", "journal", "manifest", "passed"};
+    bool removed = false, ok = true;
+    for (size_t i = 0; ok && i < sizeof kinds / sizeof *kinds; i++)
+        ok = prune(of->fd, kinds[i], planned, &removed, e);
+    ok = ok && prune(of->fd, records[ROLE_SINK], back ? epoch : planned, &removed, e);
+    if (ok && removed && fsync(of->fd) != 0) ok = err_errno(e, EXIT_IO, errno, "cannot sync");
+    return ok || err_at(e, "%s", of->name);
+}
+
+/* The greatest acknowledged epoch that all can be restored to; of a folder that was copied while the pipeline ran, its
+ * parts may be of different moments. */
+static bool choose(const struct checkpoint *c, const struct stages *s, uint64_t *epoch, bool *back,
+    struct err *e) {
+    const struct stage_folder *sink;
+    struct err first, other;
+    uint64_t *acks = NULL;
+    size_t n = 0;
+    if (!find_sink(s, &sink, epoch, e)) return false;
+    *back = false;
+    if (!sink) return true;
+    if (fsync(sink->fd) != 0) return err_errno(e, EXIT_IO, errno, "%s: cannot sync", sink->name);
+    if (can_restore(c, s, *epoch, &first)) return true;
+    *back = true;
+    if (!sealed_list(sink->fd, records[ROLE_SINK], &acks, &n, e)) return false;
+    bool found = false;
+    while (!found && n-- > 0) found = can_restore(c, s, acks[n], &other);
+    if (found) *epoch = acks[n];
+    free(acks);
+    if (!found) *epoch = 0;
+    if (found || has_plan(c, 1, &other)) return true;
+    *e = first;
+    return unrestorable(c, e);
+}
+
+bool checkpoint_choose(
+    const struct checkpoint *c, uint64_t *epoch, uint64_t *planned, bool *back, struct err *e) {
+    struct stages s;
+    bool ok = stages_list(c, &s, e) && choose(c, &s, epoch, back, e) &&
+              (find_planned(c, *epoch, planned, e) || unrestorable(c, e));
+    for (size_t i = 0; ok && i < s.n; i++) ok = prune_stage(&s.of[i], *epoch, *planned, *back, e);
+    stages_free(&s);
+    return ok;
+}
+
+bool checkpoint_committed(const struct checkpoint *c, uint64_t *committed, struct err *e) {
+    struct stages s;
+    const struct stage_folder *sink;
+    uint64_t epoch;
+    bool ok = stages_list(c, &s, e) && find_sink(&s, &sink, &epoch, e);
+    if (ok && epoch > *committed) {
+        ok = fsync(sink->fd) == 0 || err_errno(e, EXIT_IO, errno, "%s: cannot sync", sink->name);
+        *committed = epoch;
+    }
+    stages_free(&s);
+    return ok;
+}
+
+/* ---- beginning anew ---- */
+
+static bool clear_folder(int folder, struct err *e) {
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    bool ok = d || err_errno(e, EXIT_IO, errno, "cannot list");
+    for (struct dirent *x; ok && (x = readdir(d));)
+        if (strcmp(x->d_name, "lock") != 0 && strcmp(x->d_name, ".") != 0 &&
+            strcmp(x->d_name, "..") != 0)
+            ok = unlinkat(folder, x->d_name, 0) == 0 ||
+                 err_errno(e, EXIT_IO, errno, "cannot remove %s", x->d_name);
+    if (d) closedir(d);
+    return ok && (fsync(folder) == 0 || err_errno(e, EXIT_IO, errno, "cannot sync"));
+}
+
+bool checkpoint_clear(const struct checkpoint *c, struct err *e) {
+    struct stages s;
+    bool ok = stages_list(c, &s, e);
+    /* The acknowledgements go first: states without them are nothing. */
+    for (size_t i = 0; ok && i < s.n; i++)
+        if (is_held_as(s.of[i].fd, ROLE_SINK)) ok = clear_folder(s.of[i].fd, e);
+    for (size_t i = 0; ok && i < s.n; i++) ok = clear_folder(s.of[i].fd, e);
+    stages_free(&s);
+    return ok;
+}

@@ -1,0 +1,50 @@
+/* The folder that the stages of a pipeline share, DESIGN section 5: each owns the folder of its id in it. Inside cli/
+ * only.
+ *
+ *     DIR/pipeline-<generation>      whose it is
+ *     DIR/<id>/lock                  held while the stage runs
+ *     DIR/<id>/query-0               what it does: another query cannot go on with its state
+ *     DIR/<id>/plan-<epoch>          of the source stage: what it reads in that epoch
+ *     DIR/<id>/manifest-<epoch>      what a stage knew at the end of the epoch; of evsink at the end it is named ack-,
+ *                                    of one before it passed-
+ *
+ * What was superseded stays for an hour, so that the folder may be copied while the pipeline runs. */
+#ifndef EV_CLI_CHECKPOINT_H
+#define EV_CLI_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum role { ROLE_STAGE, ROLE_SINK, ROLE_PASSING_SINK };
+
+struct checkpoint {
+    const char *path; /* borrowed */
+    const char *id;   /* borrowed */
+    enum role role;
+    int root, folder, lock; /* descriptors */
+};
+
+/* "manifest", "ack", "passed": what the stage's file of an epoch is named. */
+const char *role_record(enum role role);
+
+/* Makes the folders where they are missing, and takes the stage's lock; one that is held is waited for, some seconds.
+ * EXIT_RETRY: another run has it; EXIT_USAGE: another stage of this run; EXIT_NO_OUTPUT. */
+bool checkpoint_join(
+    struct checkpoint *c, const char *path, const char *id, enum role role, struct err *e);
+/* Is there another evsink at the end? EXIT_CONFIG naming both. */
+bool checkpoint_is_line(const struct checkpoint *c, struct err *e);
+
+/* For the source stage: the epoch to be restored, and the last one that is planned. What a copy holds beyond is removed.
+ * *back is true where a later epoch had been acknowledged, which cannot be restored. EXIT_CONFIG. */
+bool checkpoint_choose(
+    const struct checkpoint *c, uint64_t *epoch, uint64_t *planned, bool *back, struct err *e);
+/* Raises *committed by what has been acknowledged since. EXIT_IO. */
+bool checkpoint_committed(const struct checkpoint *c, uint64_t *committed, struct err *e);
+/* Is an evsink at the end running, or might one still come? */
+bool checkpoint_has_sink(const struct checkpoint *c);
+/* Everything but the locks goes. EXIT_IO. */
+bool checkpoint_clear(const struct checkpoint *c, struct err *e);
+
+#endif
