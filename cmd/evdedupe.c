@@ -184,7 +184,7 @@ int main(int argc, char **argv) {
     parse();
     if (st.o.explain) return explain(), stage_explained(&st);
     seed = hash_seed();
-    seen_init(&seen);
+    seen_init(&seen, o.has_within);
     st.aside_dest[ASIDE_LATE] = o.late;
     st.aside_dest[ASIDE_DUPS] = o.dups;
     st.takes = takes;
