@@ -8,7 +8,8 @@
  * longer, and fills it anew: nothing ever stops for all segments.
  *
  * Of a million keys and more each takes 31 bytes, and without times 22. What is forgotten lies there until its
- * segment's index is full: then a key that is not forgotten takes some 35. */
+ * segment's index is full: then a key that is not forgotten takes some 35. More than 10^9 keys count as memory
+ * that cannot be had. */
 #ifndef EV_OP_SEEN_H
 #define EV_OP_SEEN_H
 
