@@ -192,7 +192,7 @@ static bool load(struct stage *s, const struct state_entry *entry, struct err *e
     (void)s;
     if (entry->key.n != sizeof k) return err_set(e, EXIT_CONFIG, "holds what is no key");
     memcpy(&k, entry->key.p, sizeof k);
-    seen_add(&seen, k, entry->time);
+    (void)seen_before(&seen, k, entry->time, 0, INT64_MIN);
     return true;
 }
 
@@ -229,7 +229,7 @@ int main(int argc, char **argv) {
     parse();
     if (st.o.explain) return explain(), stage_explained(&st);
     seed = hash_seed();
-    seen_init(&seen);
+    seen_init(&seen, o.has_within);
     st.aside_dest[ASIDE_LATE] = o.late;
     st.aside_dest[ASIDE_DUPS] = o.dups;
     st.takes = takes;

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -42,6 +43,14 @@ void *mem_grow(void *p, size_t count, size_t size) {
     size_t n = product(count, size);
     p = realloc(p, n);
     if (!p) mem_exhausted(n);
+    return p;
+}
+
+void *mem_pages(size_t n, bool large) {
+    enum { PAGE = 2 << 20 };
+    void *p = aligned_alloc(PAGE, n);
+    if (!p) mem_exhausted(n);
+    if (large) (void)madvise(p, n, MADV_HUGEPAGE); /* it may have none */
     return p;
 }
 

@@ -15,8 +15,11 @@
 void *mem_alloc(size_t n);                          /* never NULL; n 0 gives a unique pointer */
 void *mem_zero(size_t count, size_t size);          /* checks the product */
 void *mem_grow(void *p, size_t count, size_t size); /* realloc of count * size, checked */
-char *mem_str(struct slice s);                      /* a NUL-terminated copy */
-void mem_set_oom(void (*handler)(size_t wanted));   /* must not return */
+/* n bytes that begin a page, for free(). `large`: the system is asked for its large pages, of 2 MB, and n is a
+ * multiple of that. */
+void *mem_pages(size_t n, bool large);
+char *mem_str(struct slice s);                    /* a NUL-terminated copy */
+void mem_set_oom(void (*handler)(size_t wanted)); /* must not return */
 /* As good as out of memory: a table is at its limit. */
 _Noreturn void mem_exhausted(size_t wanted);
 

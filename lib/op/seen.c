@@ -5,132 +5,156 @@
 
 #include "base/buf.h"
 
-/* A segment is full at 27 slots of 32, and grows by an eighth. */
-enum { FULL = 27, OF = 32, FIRST_CAPACITY = 16, TAIL = 16 };
+/* A slot of the index: 0 when it is free, else some bits of the key above the entry's number, counted from 1. */
+enum { SLOTS = 16, NUMBER_BITS = 22, LINE_BYTES = 64 };
+enum { ENTRY_BLOCK = 1 << 10, INDEX_BLOCK = 4 << 10, LINES = INDEX_BLOCK / LINE_BYTES };
+enum { FULL = 13, FIRST_LINES = 4 }; /* slots of a line, taken together */
+#define NUMBERS ((UINT32_C(1) << NUMBER_BITS) - 1)
 
-void seen_init(struct seen *s) { *s = (struct seen){0}; }
+/* With which a line is looked at as a whole; every processor has it in this size. */
+typedef uint32_t four __attribute__((vector_size(16), may_alias));
 
-void seen_free(struct seen *s) {
-    for (size_t i = 0; i < SEEN_SEGMENTS; i++) free(s->segments[i].slots);
-    seen_init(s);
+void seen_init(struct seen *s, bool timed) {
+    *s = (struct seen){.index.size = INDEX_BLOCK, .entries.size = ENTRY_BLOCK, .timed = timed};
+    s->entry_bytes = sizeof(struct hash128) + (timed ? sizeof(int64_t) : 0);
+    s->per_block = ENTRY_BLOCK / s->entry_bytes;
 }
 
-/* ---- where a key belongs ---- */
+void seen_free(struct seen *s) {
+    for (size_t i = 0; i < SEEN_SEGMENTS; i++) {
+        free(s->segments[i].index);
+        free(s->segments[i].entries);
+    }
+    blocks_free(&s->index);
+    blocks_free(&s->entries);
+    free(s->taken);
+    *s = (struct seen){0};
+}
 
-static struct hash128 not_free(struct hash128 key) {
-    key.low |= !(key.high | key.low);
+/* ---- entries ---- */
+
+static struct hash128 key_at(const char *entry) {
+    struct hash128 key;
+    memcpy(&key, entry, sizeof key);
     return key;
 }
 
-static size_t segment_of(struct hash128 key) { return key.high >> (64 - SEEN_SEGMENT_BITS); }
-
-/* In hash order: the bits below those of the segment, as a share of the capacity. */
-static uint32_t home(const struct seen_segment *g, struct hash128 key) {
-    uint64_t rest = key.high << SEEN_SEGMENT_BITS >> 32;
-    return (uint32_t)(rest * g->capacity >> 32);
+static int64_t time_at(const char *entry) {
+    int64_t time;
+    memcpy(&time, entry + sizeof(struct hash128), sizeof time);
+    return time;
 }
 
-static bool is_free(const struct seen_entry *e) { return !(e->key.high | e->key.low); }
-
-static int order(struct hash128 a, struct hash128 b) {
-    if (a.high != b.high) return a.high < b.high ? -1 : 1;
-    return (a.low > b.low) - (a.low < b.low);
+static const char *entry_at(const struct seen *s, const struct seen_segment *g, uint32_t i) {
+    return g->entries[i / s->per_block] + i % s->per_block * s->entry_bytes;
 }
 
-/* The first slot at or behind the key's home that is free or does not come before it. */
-static uint32_t find(const struct seen_segment *g, struct hash128 key) {
-    uint32_t i = home(g, key);
-    while (i < g->size && !is_free(&g->slots[i]) && order(g->slots[i].key, key) < 0) i++;
-    return i;
+/* A list of blocks doubles whenever its length is a power of two, so that it needs no capacity. */
+static char **add_block(struct blocks *of, char **list, uint32_t n) {
+    if ((n & (n - 1)) == 0) list = mem_grow(list, n ? 2 * n : 1, sizeof *list);
+    list[n] = blocks_take(of);
+    return list;
 }
 
-/* ---- adding and removing ---- */
-
-/* Puts the entries of `old` where they belong in g, in order; with to NULL only tells where they would end. */
-static uint32_t spread(
-    const struct seen_segment *g, const struct seen_segment *old, struct seen_entry *to) {
-    uint32_t end = 0;
-    for (uint32_t i = 0; i < old->size; i++) {
-        if (is_free(&old->slots[i])) continue;
-        uint32_t at = home(g, old->slots[i].key);
-        if (at > end) end = at;
-        if (to) to[end] = old->slots[i];
-        end++;
+static void append(struct seen *s, struct seen_segment *g, struct hash128 key, int64_t time) {
+    if (!g->left) {
+        g->entries = add_block(&s->entries, g->entries, g->blocks);
+        g->end = g->entries[g->blocks++];
+        g->left = s->per_block;
     }
-    return end;
+    memcpy(g->end, &key, sizeof key);
+    if (s->timed) memcpy(g->end + sizeof key, &time, sizeof time);
+    g->end += s->entry_bytes;
+    g->left--;
+    g->used++;
+    s->n++;
 }
 
-static void grow(struct seen_segment *g) {
-    struct seen_segment old = *g;
-    g->capacity = old.capacity ? old.capacity + old.capacity / 8 + 1 : FIRST_CAPACITY;
-    uint32_t end = spread(g, &old, NULL);
-    g->size = (end > g->capacity ? end : g->capacity) + TAIL;
-    g->slots = mem_zero(g->size, sizeof *g->slots);
-    (void)spread(g, &old, g->slots);
-    free(old.slots);
-}
-
-/* Makes room at i by pushing what lies there up to the next free slot. False: there is none. */
-static bool push(struct seen_segment *g, uint32_t i) {
-    uint32_t end = i;
-    while (end < g->size && !is_free(&g->slots[end])) end++;
-    if (end == g->size) return false;
-    memmove(&g->slots[i + 1], &g->slots[i], (end - i) * sizeof *g->slots);
-    return true;
-}
-
-/* Drops what is forgotten, and brings the rest home. */
+/* Drops what is forgotten; the rest keeps its order. */
 static void purge(struct seen *s, struct seen_segment *g, int64_t forgotten) {
-    uint32_t end = 0, kept = 0;
-    for (uint32_t i = 0; i < g->size; i++) {
-        struct seen_entry e = g->slots[i];
-        if (is_free(&e)) continue;
-        g->slots[i] = (struct seen_entry){0};
-        if (e.first <= forgotten) continue;
-        uint32_t at = home(g, e.key);
-        end = at > end ? at : end;
-        g->slots[end++] = e;
+    uint32_t kept = 0, blocks = g->blocks, used = g->used;
+    g->left = g->blocks = 0;
+    for (uint32_t i = 0; i < used; i++) {
+        const char *entry = entry_at(s, g, i);
+        if (time_at(entry) <= forgotten) continue;
+        if (!g->left) g->end = g->entries[g->blocks++], g->left = s->per_block;
+        memmove(g->end, entry, s->entry_bytes);
+        g->end += s->entry_bytes;
+        g->left--;
         kept++;
     }
-    s->n -= g->used - kept;
+    while (blocks > g->blocks) blocks_give(&s->entries, g->entries[--blocks]);
+    s->n -= used - kept;
     g->used = kept;
 }
 
-static bool is_full(const struct seen_segment *g, uint32_t used) {
-    return (uint64_t)used * OF >= (uint64_t)g->capacity * FULL;
+/* ---- the index ---- */
+
+static size_t segment_of(struct hash128 key) { return key.high >> (64 - SEEN_SEGMENT_BITS); }
+
+/* By the bits below those of the segment, as a share of the lines. */
+static uint32_t home(const struct seen_segment *g, struct hash128 key) {
+    uint64_t rest = key.high << SEEN_SEGMENT_BITS >> 32;
+    return (uint32_t)(rest * g->lines >> 32);
 }
 
-/* Room for one more. Where forgetting gives hardly any, the next time would come soon. */
+static uint32_t tag(struct hash128 key) { return (uint32_t)key.low & ~NUMBERS; }
+
+static uint32_t *line_at(const struct seen_segment *g, uint32_t line) {
+    return (uint32_t *)(void *)(g->index[line / LINES] + line % LINES * LINE_BYTES);
+}
+
+static uint32_t behind(const struct seen_segment *g, uint32_t line) {
+    return line + 1 == g->lines ? 0 : line + 1;
+}
+
+static uint32_t index_blocks(uint32_t lines) { return (lines + LINES - 1) / LINES; }
+
+static void lengthen(struct seen *s, struct seen_segment *g) {
+    uint32_t lines = g->lines ? g->lines + g->lines / 4 + 1 : FIRST_LINES;
+    for (uint32_t n = index_blocks(g->lines); n < index_blocks(lines); n++)
+        g->index = add_block(&s->index, g->index, n);
+    g->lines = lines;
+    g->limit = lines * FULL;
+    if (g->limit > NUMBERS) mem_exhausted(SIZE_MAX);
+}
+
+static void index_entry(struct seen *s, struct seen_segment *g, struct hash128 key, uint32_t i) {
+    uint32_t line = home(g, key);
+    while (s->taken[line] == SLOTS) line = behind(g, line);
+    line_at(g, line)[s->taken[line]++] = tag(key) | (i + 1);
+}
+
+/* The processor does not see by itself that one block comes behind another. */
+static void prefetch_block(const char *block) {
+    for (int at = 0; at < ENTRY_BLOCK; at += LINE_BYTES) __builtin_prefetch(block + at);
+}
+
+static void fill(struct seen *s, struct seen_segment *g) {
+    if (g->lines > s->taken_cap)
+        s->taken = mem_grow(s->taken, s->taken_cap = g->lines + g->lines / 2, 1);
+    memset(s->taken, 0, g->lines);
+    for (uint32_t n = 0; n < index_blocks(g->lines); n++) memset(g->index[n], 0, INDEX_BLOCK);
+    for (uint32_t i = 0, block = 0; i < g->used; block++) {
+        const char *entry = g->entries[block];
+        if (block + 2 < g->blocks) prefetch_block(g->entries[block + 2]);
+        for (uint32_t k = 0; k < s->per_block && i < g->used; k++, i++, entry += s->entry_bytes)
+            index_entry(s, g, key_at(entry), i);
+    }
+}
+
+/* Where forgetting gives hardly any room, the next time would come soon. */
 static void make_room(struct seen *s, struct seen_segment *g, int64_t forgotten) {
-    if (!is_full(g, g->used)) return;
-    if (forgotten != INT64_MIN) purge(s, g, forgotten);
-    if (is_full(g, g->used + g->used / 16)) grow(g);
-}
-
-static void add_tail(struct seen_segment *g) {
-    g->slots = mem_grow(g->slots, g->size + TAIL, sizeof *g->slots);
-    memset(&g->slots[g->size], 0, TAIL * sizeof *g->slots);
-    g->size += TAIL;
-}
-
-static void add(struct seen *s, struct hash128 key, int64_t first, int64_t forgotten) {
-    struct seen_segment *g = &s->segments[segment_of(key)];
-    uint32_t i;
-    make_room(s, g, forgotten);
-    while (i = find(g, key), !push(g, i)) add_tail(g);
-    g->slots[i] = (struct seen_entry){key, first};
-    g->used++;
-    s->n++;
+    if (s->timed && forgotten != INT64_MIN) purge(s, g, forgotten);
+    if (g->used + g->used / 16 >= g->limit) lengthen(s, g);
+    fill(s, g);
 }
 
 /* ---- the set ---- */
 
 void seen_prefetch(const struct seen *s, struct hash128 key) {
     const struct seen_segment *g = &s->segments[segment_of(key)];
-    if (!g->capacity) return;
-    const struct seen_entry *at = &g->slots[home(g, key)];
-    __builtin_prefetch(at, 1);
-    __builtin_prefetch(at + 2, 1); /* the line behind it, mostly */
+    if (g->lines) __builtin_prefetch(line_at(g, home(g, key)), 1);
 }
 
 static bool is_near(int64_t a, int64_t b, int64_t within) {
@@ -139,27 +163,58 @@ static bool is_near(int64_t a, int64_t b, int64_t within) {
     return apart < within;
 }
 
-bool seen_before(
-    struct seen *s, struct hash128 key, int64_t time, int64_t within, int64_t forgotten) {
-    key = not_free(key);
-    struct seen_segment *g = &s->segments[segment_of(key)];
-    for (uint32_t i = g->size ? find(g, key) : 0; i < g->size; i++) {
-        const struct seen_entry *e = &g->slots[i];
-        if (is_free(e) || order(e->key, key) != 0) break;
-        if (e->first > forgotten && (within == INT64_MAX || is_near(e->first, time, within)))
-            return true;
+/* How many slots are taken, and may one of them be the key's? */
+static uint32_t look(const uint32_t *line, uint32_t bits, bool *maybe) {
+    const four *v = (const void *)line;
+    four mask = {~NUMBERS, ~NUMBERS, ~NUMBERS, ~NUMBERS}, key = {bits, bits, bits, bits};
+    four same = (four)((v[0] & mask) == key) | (four)((v[1] & mask) == key) |
+                (four)((v[2] & mask) == key) | (four)((v[3] & mask) == key);
+    four taken = (four)(v[0] != 0) + (four)(v[1] != 0) + (four)(v[2] != 0) + (four)(v[3] != 0);
+    *maybe = (same[0] | same[1] | same[2] | same[3]) != 0;
+    return -(taken[0] + taken[1] + taken[2] + taken[3]);
+}
+
+/* Is one of the line's entries of this key, and counts? */
+static bool is_in(const struct seen *s, const struct seen_segment *g, const uint32_t *line,
+    struct hash128 key, int64_t time, int64_t within, int64_t forgotten) {
+    for (int i = 0; i < SLOTS && line[i]; i++) {
+        if ((line[i] & ~NUMBERS) != tag(key)) continue;
+        const char *entry = entry_at(s, g, (line[i] & NUMBERS) - 1);
+        struct hash128 other = key_at(entry);
+        if (other.high != key.high || other.low != key.low) continue;
+        if (!s->timed) return true;
+        int64_t first = time_at(entry);
+        if (first > forgotten && is_near(first, time, within)) return true;
     }
-    add(s, key, time, forgotten);
     return false;
 }
 
-void seen_add(struct seen *s, struct hash128 key, int64_t first) {
-    add(s, not_free(key), first, INT64_MIN);
+bool seen_before(
+    struct seen *s, struct hash128 key, int64_t time, int64_t within, int64_t forgotten) {
+    struct seen_segment *g = &s->segments[segment_of(key)];
+    if (g->used == g->limit) make_room(s, g, forgotten);
+    uint32_t at = home(g, key), *line, taken;
+    for (;; at = behind(g, at)) {
+        bool maybe;
+        line = line_at(g, at);
+        taken = look(line, tag(key), &maybe);
+        if (maybe && is_in(s, g, line, key, time, within, forgotten)) return true;
+        if (taken < SLOTS) break;
+    }
+    line[taken] = tag(key) | (g->used + 1);
+    append(s, g, key, time);
+    return false;
+}
+
+static size_t list_bytes(uint32_t n) {
+    size_t cap = n != 0;
+    while (cap < n) cap *= 2;
+    return cap * sizeof(char *);
 }
 
 size_t seen_bytes(const struct seen *s) {
-    size_t bytes = sizeof *s;
+    size_t bytes = sizeof *s + blocks_bytes(&s->index) + blocks_bytes(&s->entries) + s->taken_cap;
     for (size_t i = 0; i < SEEN_SEGMENTS; i++)
-        bytes += s->segments[i].size * sizeof(struct seen_entry);
+        bytes += list_bytes(s->segments[i].blocks) + list_bytes(index_blocks(s->segments[i].lines));
     return bytes;
 }

@@ -48,6 +48,12 @@ COPY (
     SELECT json FROM read_ndjson_objects('{file}') WHERE json ->> 'event_type' = 'ORDER_DELIVERED'
 ) TO '{out}' (FORMAT csv, HEADER false, QUOTE '', DELIMITER E'\\x01')"""
 
+W2_SQL = """
+COPY (
+    SELECT count(DISTINCT event_id)
+    FROM read_json('{file}', format='newline_delimited', columns={{event_id: 'VARCHAR'}})
+) TO '{out}' (FORMAT csv, HEADER false)"""
+
 REAL_SQL = """
 COPY (
     SELECT make_timestamp(w * 60000000) AS window_start, type, n, a
@@ -119,6 +125,12 @@ WORKS = [
          [Must("1.5x DuckDB a core", 1.5, "duckdb"),
           Must("not behind DuckDB in wall", 1.0, "duckdb x2", "wall")],
          same_as="duckdb", keys=2),
+    Work("W2", "each event with a new event_id passed on; DuckDB counts them",
+         Run("evdedupe", "{bin}/evdedupe -i {file} --key event_id --stats 2>&1 > /dev/null | "
+                         "sed 's/.*\"passed\":\\([0-9]*\\).*/\\1/' > {out}"),
+         [Run("duckdb", sql=W2_SQL), Run("duckdb x2", sql=W2_SQL, threads=2)],
+         [Must("1.5x DuckDB", 1.5, "duckdb")],
+         same_as="duckdb"),
     Work("W3", "the lines of delivered orders, kept",
          Run("evcat", "exec {bin}/evcat --where 'event_type = \"ORDER_DELIVERED\"' {file} > {out}"),
          [Run("grep -F", f"exec grep -F '{DELIVERED}' {{file}} > {{out}}", needs="grep"),

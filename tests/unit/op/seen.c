@@ -10,21 +10,24 @@ static uint64_t next_random(uint64_t *state) {
 
 static struct hash128 key_of(uint64_t n) { return hash_identity(&n, sizeof n, 1); }
 
-static void a_key_is_seen_once(void) {
+static void a_key_is_seen_once(bool timed, size_t bytes) {
     struct seen s;
-    seen_init(&s);
+    seen_init(&s, timed);
     for (uint64_t i = 0; i < 200000; i++)
         CHECK(!seen_before(&s, key_of(i), (int64_t)i, INT64_MAX, INT64_MIN));
     for (uint64_t i = 0; i < 200000; i++)
         CHECK(seen_before(&s, key_of(i), 0, INT64_MAX, INT64_MIN));
     CHECK(s.n == 200000);
-    CHECK(seen_bytes(&s) / s.n <= 34);
+    CHECK(seen_bytes(&s) / s.n <= bytes);
     seen_free(&s);
 }
 
+static void a_key_is_seen_once_with_its_time(void) { a_key_is_seen_once(true, 36); }
+static void a_key_is_seen_once_for_good(void) { a_key_is_seen_once(false, 28); }
+
 static void the_key_of_no_bits_is_one_too(void) {
     struct seen s;
-    seen_init(&s);
+    seen_init(&s, true);
     CHECK(!seen_before(&s, (struct hash128){0, 0}, 5, 10, 0));
     CHECK(seen_before(&s, (struct hash128){0, 0}, 6, 10, 0));
     seen_free(&s);
@@ -32,7 +35,7 @@ static void the_key_of_no_bits_is_one_too(void) {
 
 static void within_counts_from_each_first_on_both_sides(void) {
     struct seen s;
-    seen_init(&s);
+    seen_init(&s, true);
     struct hash128 k = key_of(1);
     CHECK(!seen_before(&s, k, 100, 10, INT64_MIN));
     CHECK(seen_before(&s, k, 109, 10, INT64_MIN));
@@ -51,7 +54,7 @@ static void within_counts_from_each_first_on_both_sides(void) {
 static void it_is_what_a_list_would_say(void) {
     enum { EVENTS = 40000, KEYS = 300, WITHIN = 50, KEEP = 80 };
     struct seen s;
-    seen_init(&s);
+    seen_init(&s, true);
     struct {
         uint64_t key;
         int64_t first;
@@ -76,7 +79,7 @@ static void it_is_what_a_list_would_say(void) {
 static void what_is_forgotten_takes_no_room(void) {
     enum { LIVE = 100000 };
     struct seen s;
-    seen_init(&s);
+    seen_init(&s, true);
     for (int64_t i = 0; i < 30 * LIVE; i++)
         CHECK(!seen_before(&s, key_of((uint64_t)i), i, 10, i - LIVE));
     CHECK(seen_bytes(&s) < LIVE * 48);
@@ -84,7 +87,8 @@ static void what_is_forgotten_takes_no_room(void) {
 }
 
 int main(void) {
-    RUN(a_key_is_seen_once);
+    RUN(a_key_is_seen_once_with_its_time);
+    RUN(a_key_is_seen_once_for_good);
     RUN(the_key_of_no_bits_is_one_too);
     RUN(within_counts_from_each_first_on_both_sides);
     RUN(it_is_what_a_list_would_say);
