@@ -12,7 +12,7 @@
 #include "base/crash.h"
 #include "base/io.h"
 
-enum { MANIFEST_VERSION = 1, HEX = 32, MOST_TABLES = 1 << 16 };
+enum { MANIFEST_VERSION = 1, HEX = 32, MOST_TABLES = 1 << 16, MOST_BYTES = 1 << 28 };
 #define PREFIX "manifest-"
 #define TAIL ",\"xxh3\":\""
 /* The tail, its digits, and what closes it. */
@@ -136,11 +136,11 @@ static bool read_file(int folder, const char *name, struct buf *text, struct err
     if (fd < 0 && (errno == ENOENT || errno == ELOOP))
         return checkpoint_damaged(e, name, "is missing");
     if (fd < 0) return failed(e, name, "cannot read");
-    bool ok =
-        (fstat(fd, &is) == 0 && S_ISREG(is.st_mode)) || checkpoint_damaged(e, name, "is no file");
+    bool ok = (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_size < MOST_BYTES) ||
+              checkpoint_damaged(e, name, "is damaged: no manifest is like this");
+    size_t room = ok ? (size_t)is.st_size : 0;
     ok = ok &&
-         (io_read_file(fd, buf_reserve(text, (size_t)is.st_size), (size_t)is.st_size, &got, e) ||
-             err_at(e, "%s", name));
+         (io_read_file(fd, buf_reserve(text, room + 1), room, &got, e) || err_at(e, "%s", name));
     close(fd);
     if (ok) text->n = got;
     return ok;
@@ -261,4 +261,24 @@ void manifest_free(struct manifest *m) {
     free(m->tables);
     json_decref(m->meta);
     *m = (struct manifest){0};
+}
+
+void manifest_each_file(
+    int folder, uint64_t epoch, void (*named)(void *ctx, const char *file), void *ctx) {
+    static const char before[] = "\"file\":\"";
+    char name[MANIFEST_NAME], file[RUN_NAME];
+    struct buf text = {0};
+    struct err ignored;
+    if (read_file(folder, manifest_name(name, epoch), &text, &ignored)) {
+        buf_addc(&text, 0);
+        for (const char *at = text.p; (at = strstr(at, before));) {
+            at += sizeof before - 1;
+            size_t length = strcspn(at, "\"");
+            if (length >= RUN_NAME) continue;
+            memcpy(file, at, length);
+            file[length] = 0;
+            named(ctx, file);
+        }
+    }
+    buf_free(&text);
 }

@@ -35,6 +35,10 @@ bool manifest_epoch(const char *name, uint64_t *epoch);
  * freed after true only. */
 bool manifest_read(struct manifest *m, int folder, uint64_t epoch, struct err *e);
 void manifest_free(struct manifest *m);
+/* Calls named() with each file that a manifest names, perhaps more than once, and checks nothing: a restart looks at
+ * all manifests of an hour so, and nothing but their age hangs on them. */
+void manifest_each_file(
+    int folder, uint64_t epoch, void (*named)(void *ctx, const char *file), void *ctx);
 
 /* A table, as it is kept for writing. */
 struct manifest_source {
