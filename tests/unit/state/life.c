@@ -148,6 +148,8 @@ static void superseded_epochs_stay_for_a_while(void) {
     CHECK(state_figures(s).merges > 3);
     state_close(s);
     model_free(&m);
+    /* Runs are as good as the manifests that name them. */
+    shell("touch -d '2 hours ago' %s/run-*", folder_path);
     for (uint64_t epoch = 1; epoch <= EPOCHS; epoch++) {
         s = script_open(epoch, STATE_KEEP_US, &m, &e);
         CHECK(s != NULL);
@@ -157,12 +159,33 @@ static void superseded_epochs_stay_for_a_while(void) {
     /* Until they are old; the newest stays however old it is. */
     shell("touch -d '2 hours ago' %s/*", folder_path);
     s = script_open(EPOCHS, STATE_KEEP_US, &m, &e);
-    state_release(s, EPOCHS);
+    CHECK(s != NULL);
+    if (s) state_release(s, EPOCHS);
     CHECK(count_files("^manifest-") == 1);
     state_close(s);
     model_free(&m);
     CHECK(state_is_whole(folder, EPOCHS, &e));
     folder_remove();
+}
+
+/* What a run that died had written of an epoch is replaced, and stays as long: a copier may have read the manifest. */
+static void a_replaced_epoch_stays_for_a_while(void) {
+    struct err e = {0};
+    struct model m;
+    for (int kept = 0; kept < 2; kept++) {
+        folder_make();
+        for (int life = 0; life < 3; life++) {
+            struct state *s = script_open(life > 0, kept ? STATE_KEEP_US : 0, &m, &e);
+            for (uint64_t epoch = life ? 2 : 1; s && epoch <= 3; epoch++)
+                CHECK(script_epoch(s, &m, epoch, &e));
+            CHECK(s && count_files("^manifest-") == 3);
+            if (s) state_release(s, 1);
+            state_close(s);
+            model_free(&m);
+        }
+        CHECK(count_files("^run-") == (kept ? TABLES * (1 + 3 * 2) : TABLES * 3));
+        folder_remove();
+    }
 }
 
 static volatile uint64_t *acknowledged;
@@ -245,6 +268,7 @@ int main(void) {
     RUN(nothing_changed_writes_a_manifest_only);
     RUN(a_full_disk_is_told);
     RUN(superseded_epochs_stay_for_a_while);
+    RUN(a_replaced_epoch_stays_for_a_while);
     RUN(a_copy_taken_beside_opens);
     RUN(a_snapshot_costs_what_changed);
     return check_done();
