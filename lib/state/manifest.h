@@ -1,11 +1,10 @@
-/* What the state of an epoch is: JSON on one line.
+/* What the state of an epoch is: a sealed file (sealed.h) named manifest-<epoch>.
  *
- *     {"version":1,"epoch":7,"meta":{...},"tables":[
+ *     {"epoch":7,"meta":{...},"tables":[
  *         {"kind":"map","forgotten":<time>,"runs":[{"file":"run-...","bytes":..,"entries":..,"longest":..,
- *             "least":<time>,"greatest":<time>,"xxh3":"<32 hex digits>"},...]},...],"xxh3":"<32 hex digits>"}
+ *             "least":<time>,"greatest":<time>,"xxh3":"<32 hex digits>"},...]},...],"version":1,"check":"..."}
  *
- * without blanks; the last member is the checksum (XXH3-128) of the bytes before its comma. Runs stand from the oldest
- * to the newest. "forgotten" is missing where nothing was. */
+ * Runs stand from the oldest to the newest. "forgotten" is missing where nothing was. */
 #ifndef EV_STATE_MANIFEST_H
 #define EV_STATE_MANIFEST_H
 
