@@ -30,12 +30,11 @@ void files_unuse(struct files *f, struct run *run) {
     free(run);
 }
 
-static struct kept *add(struct kept **list, size_t *n, size_t at, struct kept one) {
+static void add(struct kept **list, size_t *n, size_t at, struct kept one) {
     *list = mem_grow(*list, *n + 1, sizeof **list);
     memmove(*list + at + 1, *list + at, (*n - at) * sizeof **list);
     ++*n;
     (*list)[at] = one;
-    return &(*list)[at];
 }
 
 static void take_out(struct kept *list, size_t *n, size_t at) {
@@ -79,8 +78,18 @@ static int by_name(const void *a, const void *b) {
     return strcmp((*x)->file, (*y)->file);
 }
 
-static struct run *find(const struct listing *l, const struct run *run) {
-    struct run **at = bsearch(&run, l->runs, l->n, sizeof *l->runs, by_name);
+static int with_name(const void *name, const void *run) {
+    const struct run *const *r = run;
+    return strcmp(name, (*r)->file);
+}
+
+static int by_epoch(const void *a, const void *b) {
+    const struct kept *x = a, *y = b;
+    return (x->epoch > y->epoch) - (x->epoch < y->epoch);
+}
+
+static struct run *find(const struct listing *l, const char *name) {
+    struct run **at = l->n ? bsearch(name, l->runs, l->n, sizeof *l->runs, with_name) : NULL;
     return at ? *at : NULL;
 }
 
@@ -91,7 +100,7 @@ static void note(struct files *f, struct listing *l, const char *name) {
     if (temp && (strncmp(name, ".run-", 5) == 0 || strncmp(name, ".manifest-", 10) == 0)) {
         unlinkat(f->folder, name, 0);
     } else if (manifest_epoch(name, &epoch)) {
-        add(&f->manifests, &f->n_manifests, place(f, epoch), (struct kept){.epoch = epoch});
+        add(&f->manifests, &f->n_manifests, f->n_manifests, (struct kept){.epoch = epoch});
     } else if (strncmp(name, "run-", 4) == 0 && length < RUN_NAME) {
         l->runs = mem_grow(l->runs, l->n + 1, sizeof *l->runs);
         l->runs[l->n] = mem_zero(1, sizeof **l->runs);
@@ -111,6 +120,7 @@ static bool list(struct files *f, struct listing *l, struct err *e) {
     bool ok = errno == 0 || err_errno(e, EXIT_IO, errno, "cannot read the folder");
     closedir(folder);
     if (l->n) qsort(l->runs, l->n, sizeof *l->runs, by_name);
+    if (f->n_manifests) qsort(f->manifests, f->n_manifests, sizeof *f->manifests, by_epoch);
     return ok;
 }
 
@@ -124,19 +134,22 @@ static void keep(struct kept *k, struct run *run) {
     k->runs[k->n++] = files_use(run);
 }
 
-/* What other manifests name stays as long as they do. One that cannot be read names nothing. */
+struct named {
+    const struct listing *listing;
+    struct kept *by;
+};
+
+static void note_named(void *ctx, const char *file) {
+    struct named *named = ctx;
+    struct run *run = find(named->listing, file);
+    if (run) keep(named->by, run);
+}
+
+/* What other manifests name stays as long as they do. */
 static void keep_named(struct files *f, const struct listing *l, struct kept *k, int64_t now) {
     char name[MANIFEST_NAME];
-    struct manifest m;
-    struct err ignored;
     k->since_us = changed_us(f, manifest_name(name, k->epoch), now);
-    if (!manifest_read(&m, f->folder, k->epoch, &ignored)) return;
-    for (size_t t = 0; t < m.n_tables; t++)
-        for (size_t i = 0; i < m.tables[t].n; i++) {
-            struct run *run = find(l, &m.tables[t].runs[i]);
-            if (run) keep(k, run);
-        }
-    manifest_free(&m);
+    manifest_each_file(f->folder, k->epoch, note_named, &(struct named){l, k});
 }
 
 static bool find_restored(
@@ -144,7 +157,7 @@ static bool find_restored(
     for (size_t t = 0; t < m->n_tables; t++)
         for (size_t i = 0; i < m->tables[t].n; i++) {
             const struct run *want = &m->tables[t].runs[i];
-            struct run *run = find(l, want);
+            struct run *run = find(l, want->file);
             if (!run) return checkpoint_damaged(e, want->file, "is missing");
             size_t refs = run->refs;
             *run = *want;

@@ -1,6 +1,5 @@
 #include "state/manifest.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -9,39 +8,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/crash.h"
 #include "base/io.h"
+#include "state/sealed.h"
 
-enum { MANIFEST_VERSION = 1, HEX = 32, MOST_TABLES = 1 << 16 };
-#define PREFIX "manifest-"
-#define TAIL ",\"xxh3\":\""
-/* The tail, its digits, and what closes it. */
-enum { TAIL_LENGTH = sizeof TAIL - 1 + HEX + sizeof "\"}\n" - 1 };
+enum { HEX = 32, MOST_TABLES = 1 << 16 };
+#define ROLE "manifest"
 
 static const char *const kinds[] = {[STATE_MAP] = "map", [STATE_SET] = "set"};
 
 char *manifest_name(char name[static MANIFEST_NAME], uint64_t epoch) {
-    snprintf(name, MANIFEST_NAME, PREFIX "%" PRIu64, epoch);
+    snprintf(name, MANIFEST_NAME, ROLE "-%" PRIu64, epoch);
     return name;
 }
 
 bool manifest_epoch(const char *name, uint64_t *epoch) {
     char again[MANIFEST_NAME];
-    if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) return false;
-    *epoch = strtoull(name + sizeof PREFIX - 1, NULL, 10);
+    if (strncmp(name, ROLE "-", sizeof ROLE) != 0) return false;
+    *epoch = strtoull(name + sizeof ROLE, NULL, 10);
     return strcmp(manifest_name(again, *epoch), name) == 0;
 }
 
 static void write_hex(char out[static HEX + 1], struct hash128 sum) {
     snprintf(out, HEX + 1, "%016" PRIx64 "%016" PRIx64, sum.high, sum.low);
-}
-
-static struct hash128 sum_of(const char *p, size_t n) {
-    struct hash_stream *h = hash_stream_new();
-    hash_stream_add(h, p, n);
-    struct hash128 sum = hash_stream_end(h);
-    hash_stream_free(h);
-    return sum;
 }
 
 /* ---- writing ---- */
@@ -74,89 +62,20 @@ static json_t *pack_table(const struct manifest_source *t) {
         "{s:s,s:I,s:o}", "kind", kinds[t->kind], "forgotten", (json_int_t)t->horizon, "runs", runs);
 }
 
-static int append(const char *p, size_t n, void *out) {
-    buf_add(out, p, n);
-    return 0;
-}
-
-static void encode(struct buf *out, uint64_t epoch, const json_t *meta,
-    const struct manifest_source *tables, size_t n_tables) {
-    char sum[HEX + 1];
-    json_t *all = made(json_array());
-    for (size_t i = 0; i < n_tables; i++) append_to(all, pack_table(&tables[i]));
-    json_t *o = json_pack("{s:i,s:I,s:O,s:o}", "version", MANIFEST_VERSION, "epoch",
-        (json_int_t)epoch, "meta", (json_t *)(uintptr_t)meta, "tables", all);
-    if (!o || json_dump_callback(o, append, out, JSON_COMPACT) != 0) mem_exhausted(out->n);
-    json_decref(o);
-    out->n--; /* the bracket comes behind the sum */
-    write_hex(sum, sum_of(out->p, out->n));
-    buf_printf(out, TAIL "%s\"}\n", sum);
-}
-
-static bool failed(struct err *e, const char *name, const char *what) {
-    return err_errno(e, EXIT_IO, errno, "%s: %s", name, what);
-}
-
-static bool write_file(
-    int folder, const char *temp, const char *name, struct slice text, struct err *e) {
-    int fd = openat(folder, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (fd < 0) return failed(e, name, "cannot create");
-    bool ok = io_write_file(fd, text.p, text.n, e) || err_at(e, "%s", name);
-    ok = ok && (fsync(fd) == 0 || failed(e, name, "cannot write"));
-    return (close(fd) == 0 || (ok && failed(e, name, "cannot write"))) && ok;
-}
-
 bool manifest_write(int folder, uint64_t epoch, const struct json_t *meta,
     const struct manifest_source *tables, size_t n_tables, uint64_t *bytes, struct err *e) {
-    char name[MANIFEST_NAME], temp[MANIFEST_NAME + 8];
-    struct buf text = {0};
-    manifest_name(name, epoch);
-    snprintf(temp, sizeof temp, ".%s.tmp", name);
-    encode(&text, epoch, meta, tables, n_tables);
-    *bytes = text.n;
-    bool ok = write_file(folder, temp, name, buf_slice(&text), e);
-    buf_free(&text);
-    if (ok) crash_point("manifest-written", epoch);
-    ok =
-        ok && (renameat(folder, temp, folder, name) == 0 || failed(e, name, "cannot rename to it"));
-    if (!ok) unlinkat(folder, temp, 0);
-    if (ok) crash_point("manifest-renamed", epoch);
-    ok = ok && checkpoint_sync(folder, e);
-    if (ok) crash_point("manifest-synced", epoch);
-    return ok;
+    char name[MANIFEST_NAME];
+    struct stat is;
+    json_t *all = made(json_array());
+    for (size_t i = 0; i < n_tables; i++) append_to(all, pack_table(&tables[i]));
+    json_t *o = json_pack("{s:I,s:O,s:o}", "epoch", (json_int_t)epoch, "meta",
+        (json_t *)(uintptr_t)meta, "tables", all);
+    if (!sealed_write(folder, ROLE, epoch, made(o), e)) return false;
+    *bytes = fstatat(folder, manifest_name(name, epoch), &is, 0) == 0 ? (uint64_t)is.st_size : 0;
+    return true;
 }
 
 /* ---- reading ---- */
-
-/* EXIT_CONFIG or EXIT_IO. */
-static bool read_file(int folder, const char *name, struct buf *text, struct err *e) {
-    struct stat is;
-    size_t got;
-    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && (errno == ENOENT || errno == ELOOP))
-        return checkpoint_damaged(e, name, "is missing");
-    if (fd < 0) return failed(e, name, "cannot read");
-    bool ok =
-        (fstat(fd, &is) == 0 && S_ISREG(is.st_mode)) || checkpoint_damaged(e, name, "is no file");
-    ok = ok &&
-         (io_read_file(fd, buf_reserve(text, (size_t)is.st_size), (size_t)is.st_size, &got, e) ||
-             err_at(e, "%s", name));
-    close(fd);
-    if (ok) text->n = got;
-    return ok;
-}
-
-static bool sum_is_right(struct slice text) {
-    struct buf tail = {0};
-    char sum[HEX + 1];
-    if (text.n < TAIL_LENGTH) return false;
-    size_t body = text.n - TAIL_LENGTH;
-    write_hex(sum, sum_of(text.p, body));
-    buf_printf(&tail, TAIL "%s\"}\n", sum);
-    bool right = memcmp(text.p + body, tail.p, TAIL_LENGTH) == 0;
-    buf_free(&tail);
-    return right;
-}
 
 static bool get_integer(const json_t *of, const char *name, int64_t least, int64_t *out) {
     const json_t *v = json_object_get(of, name);
@@ -224,15 +143,9 @@ static bool read_tables(const json_t *tables, struct manifest *m) {
 }
 
 static bool read_object(const json_t *o, struct manifest *m, const char *name, struct err *e) {
-    int64_t version;
     uint64_t epoch;
-    if (!get_integer(o, "version", 0, &version) || !get_size(o, "epoch", &epoch))
-        return checkpoint_damaged(e, name, "is damaged: it has no version or no epoch");
-    if (version != MANIFEST_VERSION)
-        return err_set(e, EXIT_CONFIG,
-            "%s: is of version %" PRId64 ", and this tool knows version %d", name, version,
-            MANIFEST_VERSION);
-    if (epoch != m->epoch) return checkpoint_damaged(e, name, "is the manifest of another epoch");
+    if (!get_size(o, "epoch", &epoch) || epoch != m->epoch)
+        return checkpoint_damaged(e, name, "is the manifest of another epoch");
     m->meta = json_incref(json_object_get(o, "meta"));
     return (json_is_object(m->meta) && read_tables(json_object_get(o, "tables"), m)) ||
            checkpoint_damaged(e, name, "is damaged: its members are not understood");
@@ -240,18 +153,11 @@ static bool read_object(const json_t *o, struct manifest *m, const char *name, s
 
 bool manifest_read(struct manifest *m, int folder, uint64_t epoch, struct err *e) {
     char name[MANIFEST_NAME];
-    struct buf text = {0};
     *m = (struct manifest){.epoch = epoch};
-    manifest_name(name, epoch);
-    bool ok = read_file(folder, name, &text, e);
-    ok = ok &&
-         (sum_is_right(buf_slice(&text)) ||
-             checkpoint_damaged(e, name, "is damaged: its checksum is not that of its content"));
-    json_t *o = ok ? json_loadb(text.p, text.n, 0, NULL) : NULL;
-    ok = ok && (o || checkpoint_damaged(e, name, "is damaged: it is no JSON")) &&
-         read_object(o, m, name, e);
+    json_t *o = sealed_read(folder, ROLE, epoch, e);
+    if (!o) return e->code == EXIT_CONFIG && checkpoint_restorable(e);
+    bool ok = read_object(o, m, manifest_name(name, epoch), e);
     json_decref(o);
-    buf_free(&text);
     if (!ok) manifest_free(m);
     return ok;
 }
@@ -261,4 +167,36 @@ void manifest_free(struct manifest *m) {
     free(m->tables);
     json_decref(m->meta);
     *m = (struct manifest){0};
+}
+
+static bool read_text(int folder, const char *name, struct buf *text) {
+    enum { MOST_BYTES = 1 << 28 };
+    struct stat is;
+    struct err ignored;
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return false;
+    bool ok = fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_size < MOST_BYTES;
+    size_t room = ok ? (size_t)is.st_size : 0;
+    ok = ok && io_read_file(fd, buf_reserve(text, room + 1), room, &text->n, &ignored);
+    close(fd);
+    return ok;
+}
+
+void manifest_each_file(
+    int folder, uint64_t epoch, void (*named)(void *ctx, const char *file), void *ctx) {
+    static const char before[] = "\"file\":\"";
+    char name[MANIFEST_NAME], file[RUN_NAME];
+    struct buf text = {0};
+    if (read_text(folder, manifest_name(name, epoch), &text)) {
+        buf_addc(&text, 0);
+        for (const char *at = text.p; (at = strstr(at, before));) {
+            at += sizeof before - 1;
+            size_t length = strcspn(at, "\"");
+            if (length >= RUN_NAME) continue;
+            memcpy(file, at, length);
+            file[length] = 0;
+            named(ctx, file);
+        }
+    }
+    buf_free(&text);
 }

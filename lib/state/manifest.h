@@ -1,11 +1,10 @@
-/* What the state of an epoch is: JSON on one line.
+/* What the state of an epoch is: a sealed file (sealed.h) named manifest-<epoch>.
  *
- *     {"version":1,"epoch":7,"meta":{...},"tables":[
+ *     {"epoch":7,"meta":{...},"tables":[
  *         {"kind":"map","forgotten":<time>,"runs":[{"file":"run-...","bytes":..,"entries":..,"longest":..,
- *             "least":<time>,"greatest":<time>,"xxh3":"<32 hex digits>"},...]},...],"xxh3":"<32 hex digits>"}
+ *             "least":<time>,"greatest":<time>,"xxh3":"<32 hex digits>"},...]},...],"version":1,"check":"..."}
  *
- * without blanks; the last member is the checksum (XXH3-128) of the bytes before its comma. Runs stand from the oldest
- * to the newest. "forgotten" is missing where nothing was. */
+ * Runs stand from the oldest to the newest. "forgotten" is missing where nothing was. */
 #ifndef EV_STATE_MANIFEST_H
 #define EV_STATE_MANIFEST_H
 
@@ -35,6 +34,10 @@ bool manifest_epoch(const char *name, uint64_t *epoch);
  * freed after true only. */
 bool manifest_read(struct manifest *m, int folder, uint64_t epoch, struct err *e);
 void manifest_free(struct manifest *m);
+/* Calls named() with each file that a manifest names, perhaps more than once, and checks nothing: a restart looks at
+ * all manifests of an hour so, and nothing but their age hangs on them. */
+void manifest_each_file(
+    int folder, uint64_t epoch, void (*named)(void *ctx, const char *file), void *ctx);
 
 /* A table, as it is kept for writing. */
 struct manifest_source {

@@ -13,10 +13,15 @@ static const char magic[8] = "\x89"
                              "EVR\r\n\x1a\n";
 enum { RUN_VERSION = 1, HAS_VALUE = 2, DROPPED = 1, VARINT = 10, PACE = 16 << 20 };
 
-bool checkpoint_damaged(struct err *e, const char *file, const char *what) {
+bool checkpoint_restorable(struct err *e) {
     return err_set(e, EXIT_CONFIG,
-        "%s: %s: copy the checkpoint back from where it was kept, or begin anew with --reset-state",
-        file, what);
+        "%s: copy the checkpoint back from where it was kept, or begin anew with --reset-state",
+        e->text);
+}
+
+bool checkpoint_damaged(struct err *e, const char *file, const char *what) {
+    err_set(e, EXIT_CONFIG, "%s: %s", file, what);
+    return checkpoint_restorable(e);
 }
 
 bool checkpoint_sync(int folder, struct err *e) {

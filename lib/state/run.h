@@ -36,6 +36,8 @@ struct run {
 
 /* Fills e with EXIT_CONFIG: the file, what is wrong with it, and what to do. Returns false. */
 bool checkpoint_damaged(struct err *e, const char *file, const char *what);
+/* The same for an error that names the file already. */
+bool checkpoint_restorable(struct err *e);
 /* fsync of a folder. */
 bool checkpoint_sync(int folder, struct err *e);
 

@@ -3,7 +3,7 @@
  * The stage keeps its own tables in memory and hands over what changed; the store makes that durable at each epoch, in
  * steps proportional to the change, and brings all of it back as of one epoch. It lives in the stage's folder:
  *
- *     manifest-<N>                  what the state of epoch N is: JSON, with the runs of each table and their checksums
+ *     manifest-<N>                  what the state of epoch N is: the runs of each table and their checksums; manifest.h
  *     run-<N>-<table>-<number>      entries of one table that changed in epoch N, or several such runs merged; run.h
  *
  * A file never changes once it has its name, apart from a manifest of a run that died before its epoch was committed:

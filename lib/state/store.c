@@ -49,7 +49,7 @@ static bool is_usable(const struct state *s, struct err *e) {
 
 static void new_name(struct state *s, char name[static RUN_NAME], uint64_t epoch, unsigned table) {
     snprintf(
-        name, RUN_NAME, "run-%020" PRIu64 "-%u-%016" PRIx64, epoch, table, s->number + s->names++);
+        name, RUN_NAME, "run-%" PRIu64 "-%u-%016" PRIx64, epoch, table, s->number + s->names++);
 }
 
 static void append_run(struct table *t, struct run *run) {
