@@ -72,8 +72,7 @@ static void what_is_damaged_is_told(void) {
     CHECK_AGAIN(ONE("{\"txn\":{\"sink\":\"a\"}}"), DAMAGED "a txn is not understood");
     CHECK_AGAIN(ONE("{\"txn\":{\"sink\":\"a\",\"run\":\"0\",\"uuid\":\"u\"}}"),
         DAMAGED "a txn is not understood");
-    CHECK_AGAIN(
-        ONE("{\"remove\":{\"path\":\"a\"}"), DAMAGED "ends where ',' or '}' was expected");
+    CHECK_AGAIN(ONE("{\"remove\":{\"path\":\"a\"}"), DAMAGED "ends where ',' or '}' was expected");
 }
 
 static void no_path_leads_out_of_the_folder(void) {
