@@ -28,6 +28,8 @@ static bool again(struct slice text, struct buf *out) {
     return ok;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (n == 0) return 0;
     struct buf text = {0}, once = {0}, twice = {0};
