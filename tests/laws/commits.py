@@ -1,9 +1,10 @@
 """Two writers on one folder, one of them killed at random, a reader by the log and a reader by a glob beside them.
 
 A commit is a run of evsink: of writer W, run N and attempt A some rows over three partitions, each saying how many there
-are in all. A run that was killed is tried again until it ends well, and some are then run once more: so a commit adds
-files and may remove those of the attempt before. Checked, all the time:
-  - by the log, of each run one attempt, all of its rows, and never one that is older than what had ended well before;
+are in all. A run that was killed before its record is tried again, one that was killed behind it has published, whatever
+it has left undone; and some are then run once more: so a commit adds files and may remove those of the attempt before.
+Checked, all the time:
+  - by the log, of each run one attempt, all of its rows, and never one that is older than what was published before;
   - by glob, no file that no record names, and each with as many rows as its record says.
 At the end, when somebody has opened the folder once more, both see all runs' last attempts and nothing else.
 """
@@ -22,9 +23,20 @@ class Writer(threading.Thread):
         super().__init__()
         self.name, self.lake, self.env, self.runs, self.is_killed = name, lake, env, runs, is_killed
         self.rng = random.Random(seed)
-        self.ended = {}  # run: the attempt that ended well last
-        self.kills = self.commits = 0
+        self.ended = {}  # run: the attempt that was published last
+        self.kills = self.commits = self.half = 0
         self.error = None
+        self.stopped = False
+        self.read = 0  # so many records
+
+    def wait_for_a_record(self, p):
+        """Files get their names just behind it: there a death leaves the most undone."""
+        try:
+            before = len(os.listdir(self.lake / "_log"))
+            while p.poll() is None and len(os.listdir(self.lake / "_log")) == before:
+                pass
+        except FileNotFoundError:
+            pass  # there is no log yet
 
     def attempt(self, run, number):
         of = self.rng.randrange(1, 9)
@@ -36,14 +48,29 @@ class Writer(threading.Thread):
         p.stdin.write(rows.encode())
         p.stdin.close()
         if self.is_killed and self.rng.random() < 0.5:
-            time.sleep(self.rng.random() * self.rng.choice([0.01, 0.03, 0.06]))
+            if self.rng.random() < 0.5:
+                self.wait_for_a_record(p)
+            else:
+                time.sleep(self.rng.random() * self.rng.choice([0.01, 0.03, 0.06]))
             p.kill()
         said, status = p.stderr.read().decode(), p.wait()
         p.stderr.close()
         assert status in (0, -9), f"evsink: status {status}: {said}"
         self.kills += status == -9
-        self.commits += status == 0
-        return status == 0
+        published = self.has_published(run)
+        assert published or status != 0, f"{self.name}, {run}: ended well without a record"
+        self.commits += published
+        self.half += published and status != 0
+        return published
+
+    def has_published(self, run):
+        """Is there a record that was not there before?"""
+        found = False
+        while (record := self.lake / "_log" / f"{self.read + 1:020}.ndjson").exists():
+            txn = json.loads(record.read_text().splitlines()[1])["txn"]
+            found |= (txn["sink"], txn["run"]) == (self.name, str(run))
+            self.read += 1
+        return found
 
     def run(self):
         try:
@@ -53,6 +80,8 @@ class Writer(threading.Thread):
                     number += 1
                     while not self.attempt(run, number):
                         number += 1
+                    if self.stopped:
+                        return
                     self.ended[run] = number
         except Exception as error:  # told by the law, which joins us
             self.error = error
@@ -83,7 +112,7 @@ def by_glob(lake):
 def records(lake):
     """What each path was added with, and what was removed, by all records."""
     added, removed = {}, set()
-    for name in sorted(os.listdir(lake / "_log")):
+    for name in sorted(os.listdir(lake / "_log")) if (lake / "_log").exists() else []:
         if name.endswith(".ndjson"):
             for line in map(json.loads, (lake / "_log" / name).read_text().splitlines()):
                 if "add" in line:
@@ -103,8 +132,8 @@ def check_rows(rows, ended):
         assert len(attempts) == 1, f"{key}: rows of the attempts {attempts}"
         assert len(found) == found[0]["of"], f"{key}: {len(found)} rows of {found[0]['of']}"
     for key, attempt in ended.items():
-        assert key in runs, f"{key}: ended well and is lost"
-        assert runs[key][0]["attempt"] >= attempt, f"{key}: older than what ended well"
+        assert key in runs, f"{key}: published and is lost"
+        assert runs[key][0]["attempt"] >= attempt, f"{key}: older than what was published"
     return {key: found[0]["attempt"] for key, found in runs.items()}
 
 
@@ -121,20 +150,24 @@ def check(lake, env, rng, runs):
     for w in writers:
         w.start()
     reads = 0
-    while any(w.is_alive() for w in writers):
-        ended = {(w.name, run): attempt for w in writers for run, attempt in list(w.ended.items())}
-        check_rows(by_log(lake, env), ended)
-        check_glob(by_glob(lake), lake)
-        reads += 1
+    try:
+        while any(w.is_alive() for w in writers):
+            ended = {(w.name, run): attempt for w in writers for run, attempt in list(w.ended.items())}
+            check_rows(by_log(lake, env), ended)
+            check_glob(by_glob(lake), lake)
+            reads += 1
+    finally:
+        for w in writers:
+            w.stopped = True
+            w.join()
     for w in writers:
-        w.join()
         if w.error:
             raise w.error
     # Whoever opens the folder next, and publishes nothing, finishes what is left.
     subprocess.run(["evsink", "--id", "c", str(lake) + "/"], stdin=subprocess.DEVNULL, env=env, check=True)
     ended = {(w.name, run): attempt for w in writers for run, attempt in w.ended.items()}
     rows = by_log(lake, env)
-    assert check_rows(rows, ended) == ended, "not the attempts that ended well last"
+    assert check_rows(rows, ended) == ended, "not the attempts that were published last"
     added, removed = records(lake)
     seen = by_glob(lake)
     assert set(seen) == set(added) - removed, set(seen) ^ (set(added) - removed)
@@ -142,5 +175,5 @@ def check(lake, env, rng, runs):
     assert sorted(map(json.dumps, rows)) == sorted(json.dumps(json.loads(line)) for line in text)
     left = [name for name in os.listdir(lake / "_tmp") if not name.endswith(".lock") and not name.startswith("b-")]
     assert not left, f"left in _tmp: {left}"
-    assert writers[1].kills > runs / 10, "too few were killed to show anything"
-    return f"{sum(w.commits for w in writers)} commits, {writers[1].kills} killed, {reads} reads"
+    assert writers[1].kills > runs / 10 and writers[1].half, "too few were killed to show anything"
+    return f"{sum(w.commits for w in writers)} commits, {writers[1].kills} killed, {writers[1].half} of them behind their record, {reads} reads"

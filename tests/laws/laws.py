@@ -505,7 +505,7 @@ def late_events_are_corrected_in(tmp, rng):
 
 def commits_are_whole_to_every_reader(tmp, rng):
     """LAWS_COMMITS=N: so many runs in all; a thousand and more go through a summary of the log."""
-    said = commits.check(tmp / "lake", ENV, rng, int(os.environ.get("LAWS_COMMITS", 80)) // 2)
+    said = commits.check(tmp / "lake", ENV, rng, int(os.environ.get("LAWS_COMMITS", 200)) // 2)
     if os.environ.get("LAWS_COMMITS"):
         print(said)
 
