@@ -141,9 +141,11 @@ static bool sync_names(struct commit *c, struct part_file *p, struct err *e) {
     return sync_path(c->f->dir, p->path, e);
 }
 
+/* Where new files went that was done already. */
 static bool sync_folder_of(struct folder *f, const char *path, struct err *e) {
     char *folder = folder_of(path);
-    bool ok = !is_folder(f->dir, *folder ? folder : ".", 0) || sync_path(f->dir, folder, e);
+    bool ok = part_lies_in(f, folder) || !is_folder(f->dir, *folder ? folder : ".", 0) ||
+              sync_path(f->dir, folder, e);
     free(folder);
     return ok;
 }

@@ -70,14 +70,24 @@ static struct part_file *add_file(struct folder *f, struct slice path, uint64_t 
     return p;
 }
 
-static struct part_file *find_file(struct folder *f, struct slice path) {
-    uint64_t hash = hash_bytes(path.p, path.n, f->seed);
+static struct part_file *look_up(const struct folder *f, struct slice path, uint64_t hash) {
     for (size_t i = hash; f->table_size; i++) {
         struct part_file *p = f->table[i & (f->table_size - 1)];
         if (!p) break;
         if (p->hash == hash && slice_is(path, p->path)) return p;
     }
-    return add_file(f, path, hash);
+    return NULL;
+}
+
+static struct part_file *find_file(struct folder *f, struct slice path) {
+    uint64_t hash = hash_bytes(path.p, path.n, f->seed);
+    struct part_file *p = look_up(f, path, hash);
+    return p ? p : add_file(f, path, hash);
+}
+
+bool part_lies_in(const struct folder *f, const char *path) {
+    struct slice s = slice_of(path);
+    return look_up(f, s, hash_bytes(s.p, s.n, f->seed)) != NULL;
 }
 
 static void remove_temps(struct folder *f) {

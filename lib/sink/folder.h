@@ -91,6 +91,8 @@ void make_prefix(const struct folder *f, uint64_t rerun, uint64_t epoch, struct 
 void part_name(const struct folder *f, const struct buf *prefix, size_t seq, struct buf *out);
 /* The same below the folder. */
 void part_path(const struct folder *f, const struct part_file *p, struct buf *out);
+/* Does a part go to this folder? */
+bool part_lies_in(const struct folder *f, const char *path);
 /* Writes what is pending, so that it stands in _tmp. */
 bool part_write(struct folder *f, struct part_file *p, struct err *e);
 /* Forgets all parts, and removes from _tmp what has no record. What is put next is spooled as a plain run's, for

@@ -101,8 +101,13 @@ static bool sync_if_there(struct folder *f, const char *path, struct err *e) {
     return ok;
 }
 
-static bool retire_file(struct folder *f, const char *path, struct err *e) {
-    return make_path(f->dir, "_old", e) && journal_retire(f, path, e) && sync_if_there(f, path, e);
+/* Whoever moved it before may have died before that was durable; after our next record nobody would look. For the
+ * removals of others that is theirs to see to. */
+static bool retire_file(struct folder *f, const char *path, bool own, struct err *e) {
+    bool is_there = faccessat(f->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!is_there && !own) return true;
+    return (!is_there || (make_path(f->dir, "_old", e) && journal_retire(f, path, e))) &&
+           sync_if_there(f, path, e);
 }
 
 /* What other ids could not do may be beyond our rights, too: it is theirs to fail over. */
@@ -117,7 +122,7 @@ static bool finish(struct folder *f, struct opening *o, struct err *e) {
         const struct log_key *k = &f->view.keys[i];
         bool own = strcmp(k->sink, f->id) == 0;
         for (size_t j = 0; j < k->removes.n; j++)
-            if (!retire_file(f, k->removes.all[j], own ? e : &ignored) && own) return false;
+            if (!retire_file(f, k->removes.all[j], own, own ? e : &ignored) && own) return false;
     }
     view_forget_removes(&f->view);
     return true;
