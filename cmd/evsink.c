@@ -20,6 +20,9 @@ static const struct option options[] = {
         .to = &o.at_least_once},
     {"run", .kind = OPTION_TEXT, .arg = "NAME", .help = "second part; a rerun replaces its own; 0",
         .to = &o.run},
+    {"keep-old", .kind = OPTION_DURATION, .arg = "D",
+        .help = "how long a folder's removed files stay in _old/; 1d", .to = &o.keep_old_us,
+        .given = &o.has_keep_old},
     STAGE_INPUT_OPTION,
 };
 

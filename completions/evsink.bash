@@ -13,6 +13,7 @@ _evsink() {
     --partition-time) return ;;
     --id) return ;;
     --run) return ;;
+    --keep-old) return ;;
     -i | --input) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --time) return ;;
     --lateness) return ;;
@@ -29,7 +30,7 @@ _evsink() {
     --max-depth) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --format --gzip --partition --partition-time --id --run --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --format --gzip --partition --partition-time --id --run --keep-old --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi

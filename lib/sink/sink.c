@@ -18,10 +18,6 @@ struct sink *sink_open(const char *dest, const struct sink_options *o, struct er
         err_set(e, EXIT_USAGE, "--partition needs a folder, not standard output");
         return NULL;
     }
-    if (folder && o->by_epochs) {
-        err_set(e, EXIT_USAGE, "a folder takes no epochs yet; name a file");
-        return NULL;
-    }
     if (folder) return folder_open(dest, o, format, e);
     bool gzip = o->gzip || slice_ends(name, ".gz");
     return o->by_epochs ? file_append(dest, format, gzip, o, e) : file_open(dest, format, gzip, e);

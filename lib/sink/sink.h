@@ -5,15 +5,20 @@
  * old file or the new one, whole; a killed run leaves the temporary file, which the next run of the same
  * DEST takes over. What is not a regular file (a FIFO, /dev/stderr, /dev/null) is written as it is.
  *
- * A folder holds a file for each partition (sink/partition.h says how they are named):
+ * A folder holds a file for each partition (sink/partition.h says how they are named), and a log of what was
+ * committed (wire/commitlog.h):
  *
- *     FOLDER/city=7/dt=2025-11-14/ID-RUN-SEQ.ext     seen when the run has ended well
- *     FOLDER/_tmp/ID-RUN-SEQ.ext, ID.lock            until then; one writer of an ID at a time
+ *     FOLDER/city=7/dt=2025-11-14/ID-RUN[.K][-EPOCH]-SEQ.ext     since a record names it
+ *     FOLDER/_tmp/ID-RUN[.K][-EPOCH]-SEQ.ext, ID.lock            until then; one writer of an ID at a time
+ *     FOLDER/_old/ID-RUN[.K][-EPOCH]-SEQ.ext                     since a record removed it, for a day
+ *     FOLDER/_log/N.ndjson                                       record N
  *
- * ID and RUN are escaped as partitions are, '-' in ID too. At the commit all files are made durable,
- * then each gets its name (a reader may see some before others, each whole), then what an earlier
- * run of the same ID and RUN had written and this one has not is removed, and nothing else. What a
- * killed run left in _tmp the next one of its ID removes. */
+ * ID and RUN are escaped as partitions are, '-' in ID and '.' in RUN too; K makes names new, which are never used
+ * twice in a folder. At a commit all files are made durable, then the record is, and only then files get their names
+ * and what the record removes goes to _old: that can be taken up again by whoever opens the folder next. So names
+ * show only what is committed, and the log shows commits whole. Without a checkpoint a commit removes what earlier runs of the same
+ * ID and RUN had written and nothing else; with one it only adds. What a killed run left in _tmp without a record the next
+ * one of its ID removes. */
 #ifndef EV_SINK_SINK_H
 #define EV_SINK_SINK_H
 
@@ -36,6 +41,8 @@ struct sink_options {
     const char *partition_time; /* path of the time that % conversions use; NULL is window_start */
     struct zone *zone;          /* of those conversions, and of times without an offset */
     const char *id, *run;       /* of the file names; NULL is "evsink" and "0" */
+    bool has_keep_old;
+    int64_t keep_old_us; /* how long removed files stay in _old; else a day */
     /* With a checkpoint: it is published by epochs. */
     bool by_epochs;
     int spool;          /* a folder for what is not published yet */
@@ -58,8 +65,8 @@ struct sink {
     /* Writes out what is buffered, for a DEST that somebody reads while it grows ("-", a FIFO);
      * else nothing. */
     bool (*flush)(struct sink *s, struct err *e);
-    /* All is well: publish what was put since the last time. A signal is looked at (base/io.h) until the first file gets
-     * its name. t is NULL without epochs: the sink is to be closed after it, whether it worked or not. */
+    /* All is well: publish what was put since the last time. A signal is looked at (base/io.h) until it cannot be
+     * taken back. t is NULL without epochs: the sink is to be closed after it, whether it worked or not. */
     bool (*commit)(struct sink *s, const struct txn *t, struct err *e);
     /* What the destination itself says of this pipeline's sink: the newest epoch, 0 for none, with uuid and generation,
      * which live as long as the sink. NULL: it keeps no record. */
@@ -74,7 +81,7 @@ struct sink {
     /* Frees everything; without a commit before it removes what was not published. */
     void (*close)(struct sink *s);
     uint64_t bytes; /* written, after compression */
-    uint64_t files; /* of a folder, at the commit: how many were written */
+    uint64_t files; /* of a folder: how many were committed */
 };
 
 /* A DEST that ends in '/', is a directory, or comes with a partition is a folder (created when missing).

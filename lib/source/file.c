@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "source/gzip.h"
-#include "source/source.h"
+#include "source/logged.h"
 #include "wire/frames.h"
 
 struct file {
@@ -87,18 +87,26 @@ static bool look_at(struct file *f, struct err *e) {
 }
 
 /* A FIFO waits here for its writer. */
-static int open_to_read(const char *path) {
+static int open_to_read(const char *path, bool *logged) {
     int fd;
     if (io_hooks.before_read) io_hooks.before_read(-1, !source_is_regular(path));
     while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR) io_check();
-    return fd;
+    return fd < 0 && errno == ENOENT ? logged_open(path, logged) : fd;
+}
+
+static void cannot_open(const char *path, bool logged, struct err *e) {
+    if (logged && errno == ENOENT)
+        err_set(e, EXIT_BAD_DATA,
+            "%s: was removed from its folder too long ago to be read still (evsink --keep-old)",
+            path);
+    else err_errno(e, EXIT_NO_INPUT, errno, "%s", path);
 }
 
 struct bytes *source_open(const char *path, struct err *e) {
-    bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open_to_read(path);
+    bool standard = strcmp(path, "-") == 0, logged = false;
+    int fd = standard ? STDIN_FILENO : open_to_read(path, &logged);
     if (fd < 0) {
-        err_errno(e, EXIT_NO_INPUT, errno, "%s", path);
+        cannot_open(path, logged, e);
         return NULL;
     }
     struct file *f = mem_zero(1, sizeof *f);
@@ -126,7 +134,9 @@ bool source_skip(struct bytes *b, uint64_t offset) {
 }
 
 bool source_tail(const char *path, uint64_t end, size_t n, struct buf *out) {
+    bool logged;
     int fd = n <= end ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0 && n <= end && errno == ENOENT) fd = logged_open(path, &logged);
     bool ok = fd >= 0 && pread(fd, buf_reserve(out, n), n, (off_t)(end - n)) == (ssize_t)n;
     if (ok) out->n += n;
     if (fd >= 0) close(fd);
@@ -135,5 +145,10 @@ bool source_tail(const char *path, uint64_t end, size_t n, struct buf *out) {
 
 bool source_is_regular(const char *path) {
     struct stat st;
-    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    bool logged;
+    if (strcmp(path, "-") == 0) return false;
+    if (stat(path, &st) == 0) return S_ISREG(st.st_mode);
+    int fd = errno == ENOENT ? logged_open(path, &logged) : -1;
+    if (fd >= 0) close(fd);
+    return fd >= 0;
 }

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "source/source.h"
+#include "source/logged.h"
 
-static void add(struct source_list *l, const char *path) {
+void source_list_add(struct source_list *l, const char *path) {
     l->paths = mem_grow(l->paths, l->n + 1, sizeof *l->paths);
     l->paths[l->n++] = mem_str(slice_of(path));
 }
@@ -26,11 +26,32 @@ static bool can_read(const char *path, const struct stat *st) {
 static bool add_file(
     struct source_list *l, const char *path, const struct stat *st, struct err *e) {
     if (!can_read(path, st)) return err_errno(e, EXIT_NO_INPUT, errno, "%s", path);
-    add(l, path);
+    source_list_add(l, path);
     return true;
 }
 
 /* ---- folders ---- */
+
+static void cut(struct source_list *l, size_t n) {
+    while (l->n > n) free(l->paths[--l->n]);
+}
+
+static bool enter(struct source_list *l, FTS *tree, FTSENT *f, struct err *e) {
+    bool logged;
+    f->fts_number = (long)l->n;
+    if (!logged_is(f->fts_path, &logged, e)) return false;
+    if (logged) fts_set(tree, f, FTS_SKIP);
+    return true;
+}
+
+/* The first commit may have come while the folder was listed: then some of its files were seen and others not. */
+static bool leave(struct source_list *l, FTSENT *f, struct err *e) {
+    bool logged;
+    if (!logged_is(f->fts_path, &logged, e)) return false;
+    if (!logged) return true;
+    cut(l, (size_t)f->fts_number);
+    return logged_list(f->fts_path, l, e);
+}
 
 static bool visit(struct source_list *l, FTS *tree, FTSENT *f, struct err *e) {
     if (f->fts_level > 0 && (f->fts_name[0] == '.' || f->fts_name[0] == '_')) {
@@ -38,6 +59,8 @@ static bool visit(struct source_list *l, FTS *tree, FTSENT *f, struct err *e) {
         return true;
     }
     switch (f->fts_info) {
+    case FTS_D: return enter(l, tree, f, e);
+    case FTS_DP: return leave(l, f, e);
     case FTS_F: return add_file(l, f->fts_path, f->fts_statp, e);
     case FTS_DNR:
     case FTS_ERR:
@@ -123,7 +146,7 @@ static bool has_scheme(const char *source) {
 static bool add_source(struct source_list *l, const char *source, struct err *e) {
     struct stat st;
     if (strcmp(source, "-") == 0) {
-        add(l, source);
+        source_list_add(l, source);
         return true;
     }
     if (stat(source, &st) == 0) return add_path(l, source, &st, e);

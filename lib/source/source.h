@@ -6,7 +6,8 @@
 #include "base/err.h"
 #include "wire/decoder.h"
 
-/* Opens one file, or standard input for "-". A gzip (by its first bytes, whatever the name;
+/* Opens one file, or standard input for "-". One that has moved in a folder with a commit log since it was listed is found
+ * where it went; EXIT_BAD_DATA where it is gone. A gzip (by its first bytes, whatever the name;
  * several members too) is inflated. EXIT_NO_INPUT when it cannot be opened or is a directory. */
 struct bytes *source_open(const char *path, struct err *e);
 
@@ -25,11 +26,13 @@ struct source_list {
 };
 
 /* Expands globs and folders (all regular files in it and below it, by name in byte order; names
- * with '.' or '_' in front are skipped, and no wildcard matches one), and checks that each can be
+ * with '.' or '_' in front are skipped, and no wildcard matches one; of a folder with a commit log the files that the log
+ * names, as of its newest record), and checks that each can be
  * read, before anything is. EXIT_NO_INPUT naming the one that cannot (all that are missing are
  * tried; the first is named), a glob without a match too; EXIT_USAGE for
  * "" and for scheme://. A source given twice is read twice. */
 bool source_expand(const char *const *sources, size_t n, struct source_list *out, struct err *e);
+void source_list_add(struct source_list *l, const char *path);
 void source_list_free(struct source_list *l);
 /* Can it be opened a second time and read again from the start? */
 bool source_is_regular(const char *path);

@@ -22,6 +22,7 @@ ENV["ASAN_OPTIONS"] = "detect_leaks=0"  # what a tool holds to its end it leaves
 ENV |= {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 getcontext().prec = 200
 sys.path.insert(0, str(ROOT / "tests/frames"))
+import commits  # noqa: E402
 import read  # noqa: E402
 
 
@@ -499,6 +500,16 @@ def late_events_are_corrected_in(tmp, rng):
         same(tool("evwindow", *args, stdin=lost + late_events), want)
 
 
+# ---- folders ----
+
+
+def commits_are_whole_to_every_reader(tmp, rng):
+    """LAWS_COMMITS=N: so many runs in all; a thousand and more go through a summary of the log."""
+    said = commits.check(tmp / "lake", ENV, rng, int(os.environ.get("LAWS_COMMITS", 200)) // 2)
+    if os.environ.get("LAWS_COMMITS"):
+        print(said)
+
+
 # ---- exactness ----
 
 
@@ -522,7 +533,7 @@ LONG = {"real_retail_15m", "real_taxi_15m"}  # half a minute each: with LAWS_ALL
 LAWS += [late_on_real_data, retail_streams_in_bounded_memory, random_windows_are_the_oracles, rejected_events_move_nothing, portable_and_avx2_agree,
          shuffling_within_the_lateness_changes_nothing, cutting_the_input_anywhere_changes_nothing, what_passes_keeps_its_bytes,
          frames_are_what_the_page_says, encodings_agree, a_stream_that_is_cut_or_changed_publishes_nothing,
-         duplicates_are_what_the_page_says, windows_over_windows_lose_nothing, late_events_are_corrected_in, sums_are_exact_in_any_order]
+         duplicates_are_what_the_page_says, windows_over_windows_lose_nothing, late_events_are_corrected_in, commits_are_whole_to_every_reader, sums_are_exact_in_any_order]
 
 
 def main(names):

@@ -35,11 +35,12 @@ static bool run_into(struct sink_options o, const char *const *texts, size_t n, 
 
 static void start_anew(void) { CHECK(shell("rm -rf f")); }
 
-/* The files of f but the lock, in order, each followed by a space. */
+/* The files of f but the lock, the log and what was removed, in order, each followed by a space. */
 static bool lists(const char *want) {
     char line[2000];
     snprintf(line, sizeof line,
-        "test \"$(cd f && find . -type f ! -path './_tmp/*.lock' | LC_ALL=C sort | tr '\\n' ' ')\" "
+        "test \"$(cd f && find . -type f ! -path './_tmp/*.lock' ! -path './_log/*' "
+        "! -path './_old/*' | LC_ALL=C sort | tr '\\n' ' ')\" "
         "= '%s' || "
         "{ find f -type f >&2; false; }",
         want);
@@ -180,13 +181,14 @@ static void a_rerun_replaces_its_own_and_nothing_else(void) {
         "touch f/c=1/a-1-x.ndjson f/c=1/a-1-.ndjson f/c=1/a-1-7.txt f/a-1-9.tsv.gz f/_tmp/a-0"));
     CHECK(shell("mkdir f/.x f/_x; touch f/.x/a-1-5.ndjson f/_x/a-1-5.ndjson"));
     CHECK(run_into(run, TEXTS("{\"c\":2}", "{\"c\":3}"), true));
-    CHECK(lists(
-        "./.x/a-1-5.ndjson ./_x/a-1-5.ndjson ./c=1/a%2D1-1-0.ndjson ./c=1/a-1-.ndjson "
-        "./c=1/a-1-2-0.ndjson ./c=1/a-1-7.txt ./c=1/a-1-x.ndjson "
-        "./c=1/a-2025-11-14T00%3A00%2B00%3A00-0.ndjson ./c=2/a-1-0.ndjson ./c=3/a-1-1.ndjson "));
+    CHECK(lists("./.x/a-1-5.ndjson ./_x/a-1-5.ndjson ./a-1-9.tsv.gz ./c=1/a%2D1-1-0.ndjson "
+                "./c=1/a-1-.ndjson "
+                "./c=1/a-1-2-0.ndjson ./c=1/a-1-7.txt ./c=1/a-1-x.ndjson "
+                "./c=1/a-2025-11-14T00%3A00%2B00%3A00-0.ndjson ./c=2/a-1.1-0.ndjson "
+                "./c=3/a-1.1-1.ndjson "));
     CHECK(run_into(csv, TEXTS("{\"c\":3}"), true));
-    CHECK(exists("f/c=3/a-1-0.csv") && !exists("f/c=3/a-1-1.ndjson") &&
-          !exists("f/c=2/a-1-0.ndjson"));
+    CHECK(exists("f/c=3/a-1.2-0.csv") && !exists("f/c=3/a-1.1-1.ndjson") &&
+          !exists("f/c=2/a-1.1-0.ndjson"));
 }
 
 static void without_commit_nothing_changes(void) {
