@@ -88,10 +88,13 @@ check-asan:
 # Killed, refused, damaged, copied: pipelines with checkpoints come out right. FAULTS=long takes long.
 check-faults: all gen faults
 	B=$(abspath $B) tests/faults/run
-faults: $B/faults/shim.so
+faults: $B/faults/shim.so $B/faults/toy
 $B/faults/shim.so: tests/faults/shim.c
 	@mkdir -p $(@D)
 	$Q$(CC) $(EV_CFLAGS) -fPIC -shared -fvisibility=hidden -o $@ $<
+$B/faults/toy: tests/faults/toy.c
+	@mkdir -p $(@D)
+	$Q$(CC) $(EV_CFLAGS) $(LDFLAGS) -o $@ $<
 
 # FUZZ_SECONDS for each target; needs clang.
 FUZZ_SECONDS = 60

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
 SHIM = BUILD / "faults/shim.so"
+TOY = BUILD / "faults/toy"
 CHECKPOINT = "ck"  # in the folder that a pipeline runs in, beside its outputs
 
 
@@ -71,14 +71,14 @@ def plain(src, folder=False):
 
 
 def toy(src, bug=""):
-    program = [sys.executable, "-IS", str(HERE / "toy.py"), "--id"]
+    program = [str(TOY), "--id"]
     return Line(
         name="toy",
         stages=[("source", [*program, "source", str(src), "20"]), ("count", [*program, "count", "side"]),
                 ("sink", [*program, "sink", "out"])],
         outputs=["side", "out"],
         env={"EV_TOY_BUG": bug},
-        points=crash_points(HERE / "toy.py"),
+        points=crash_points(HERE / "toy.c"),
     )
 
 
