@@ -64,6 +64,38 @@ def orders(src, trigger=("--max-per-trigger", "1000"), folder=False, final=("--f
     )
 
 
+def many_lines(src):
+    """Other lines that have to hold, each with what the tools lack for it, or None."""
+    line = orders(src)
+    source, dedupe, window, sink = line.stages
+    several = [f"{src}.{i}.ndjson" for i in range(3)]
+    rows = src.read_bytes().splitlines(keepends=True)
+    for i, name in enumerate(several):
+        Path(name).write_bytes(b"".join(rows[i::3]))
+    alone = ["evwindow", "-i", str(src), *(a for a in source[1][1:-1] if a != "--stats"), *window[1][1:]]
+    control = {"EV_WIRE": "control"}
+    jq = ("jq", ["jq", "-c", "--unbuffered", 'if has("@ev") then . else select(.event_type != "ORDER_PLACED") end'])
+    yield line.plus(name="several", stages=[("evcat", source[1][:-1] + several), dedupe, window, sink]), None
+    yield line.plus(name="alone", stages=[("evwindow", alone), sink], outputs=["reject.ndjson", "late.ndjson", "out.ndjson"]), \
+        lacks("evwindow", "--max-per-trigger")
+    yield line.plus(name="gzip", stages=[source, dedupe, window, ("evsink", ["evsink", "out.ndjson.gz", "--stats", "-q"])],
+                    outputs=[*line.outputs[:-1], "out.ndjson.gz"]), None
+    yield line.plus(name="csv", stages=[source, dedupe, window, ("evsink", ["evsink", "out.csv", "--stats", "-q"])],
+                    outputs=[*line.outputs[:-1], "out.csv"]), None
+    yield line.plus(name="control", env=control), None
+    yield line.plus(name="jq", env=control, stages=[source, jq, dedupe, window, sink]), None
+    yield line.plus(name="pass", stages=[source, dedupe, ("whole", ["evsink", "--id", "whole", "--pass", "whole.ndjson"]), window, sink],
+                    outputs=[*line.outputs, "whole.ndjson"]), lacks("evsink", "--pass")
+    yield line.plus(name="windows over windows", stages=[
+        source, dedupe, window, ("hours", ["evwindow", "--id", "hours", "--every", "1h", "n=sum(n)", "--stats", "-q"]), sink]), \
+        lacks("evwindow", "--id")
+
+
+def lacks(tool, option):
+    text = subprocess.run([BUILD / "bin" / tool, "--help"], capture_output=True, text=True).stdout
+    return None if option in text else f"{tool} has no {option}"
+
+
 def plain(src, folder=False):
     """The same line without a checkpoint: run again from the start it leaves the same."""
     line = orders(src, trigger=("--wire", "frames"), final=(), folder=folder)

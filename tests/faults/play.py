@@ -140,6 +140,14 @@ class Play:
                 found[name] = path.read_bytes()
         return found
 
+    def names(self):
+        """What lies beside the checkpoint, but for the inside of folders of outputs: nothing is to be left over."""
+        found = set()
+        for p in self.root.rglob("*"):
+            top = p.relative_to(self.root).parts[0]
+            found.add(str(p.relative_to(self.root)) if top not in (CHECKPOINT, *self.line.outputs) else top)
+        return found
+
     def keep(self, to):
         shutil.copytree(self.root, to, symlinks=True)
 
@@ -177,6 +185,7 @@ class Reference:
         if not result.done:
             raise RuntimeError(f"the undisturbed run failed: {result}")
         self.line, self.outputs, self.books, self.epochs = line, play.outputs(), result.books(), play.epochs()
+        self.names = play.names()
         empty = [n for n in line.outputs if not any(k.split("/")[0] == n and v for k, v in self.outputs.items())]
         if empty:
             raise RuntimeError(f"the undisturbed run left nothing in {empty}: nothing would be compared")
@@ -193,6 +202,8 @@ class Reference:
             if a != b:
                 found.append(f"{name}: " + ("is missing" if a is None else "was not wanted" if b is None
                                             else first_difference(a, b)))
+        strange = self.names - (names := play.names()), names - self.names
+        found += [f"files: {word}: {sorted(n)}" for word, n in zip(("missing", "left over"), strange) if n]
         if books:
             for i, want in self.books.items():
                 if (has := result.books().get(i)) != want:
