@@ -17,13 +17,15 @@ def flipped(data, at):
     return data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1:]
 
 
+def numbers(name):
+    return [int(n) for n in re.findall(r"\d+", name)]
+
+
 def previous(path):
     """The file of the same role with the next lower number."""
-    m = re.fullmatch(r"(.*?)(\d+)", path.name)
-    if not m:
-        return None
-    lower = [(int(n.group(1)), p) for p in path.parent.iterdir() if (n := re.fullmatch(re.escape(m[1]) + r"(\d+)", p.name))]
-    return max((x for x in lower if x[0] < int(m[2])), default=(0, None))[1]
+    role = re.sub(r"\d+", "#", path.name)
+    alike = [p for p in path.parent.iterdir() if re.sub(r"\d+", "#", p.name) == role]
+    return max((p for p in alike if numbers(p.name) < numbers(path.name)), key=lambda p: numbers(p.name), default=None)
 
 
 def damages(path):
@@ -57,66 +59,73 @@ def outcome(ref, play, path):
     return wrong, "refused"
 
 
-def stopped(line, where, ref, epoch):
-    """A pipeline that died in the middle: plans beyond what is committed, states of several epochs."""
+def stop_in_the_middle(line, where, ref):
+    """A death of the last stage that leaves plans beyond what is committed and states of several epochs."""
     for point in line.points:
+        at = f"{line.ids[-1]}:{point}:{(ref.epochs + 1) // 2 + 1}"
         play = fresh(line, where)
-        result = play.run(EV_CRASH_AT=f"{line.ids[-1]}:{point}:{epoch}")
-        if result.killed(line.ids[-1:]) and play.epochs() > 1:
-            return play
+        if play.run(EV_CRASH_AT=at).killed(line.ids[-1:]) and play.epochs() > 1:
+            return at
     raise RuntimeError("no point of the last stage could be used to stop it in the middle")
+
+
+def left(line, where, at):
+    """What a run leaves that died there, or that came to its end; made anew, as a copy's files are others."""
+    play = fresh(line, where)
+    play.run(**{"EV_CRASH_AT": at} if at else {})
+    return play
 
 
 def files(checks, line, where, sample=None, rng=None):
     ref = Reference(line, where / "reference")
-    finished = fresh(line, where)
-    finished.run()
-    shutil.rmtree(where / "finished", ignore_errors=True)
-    finished.keep(where / "finished")
-    shutil.rmtree(where / "stopped", ignore_errors=True)
-    stopped(line, where, ref, (ref.epochs + 1) // 2 + 1).keep(where / "stopped")
     todo, counts = [], {"recovered": 0, "refused": 0}
-    for state in ("stopped", "finished"):
-        base = where / state / CHECKPOINT
-        for file in sorted(p for p in base.rglob("*") if p.is_file()):
-            todo += [(state, file.relative_to(where / state), number) for number, _ in enumerate(damages(file))]
+    for at in (stop_in_the_middle(line, where, ref), None):
+        root = left(line, where, at).root
+        for file in sorted(p for p in (root / CHECKPOINT).rglob("*") if p.is_file()):
+            todo += [(at, file.relative_to(root), number) for number, _ in enumerate(damages(file))]
     total = len(todo)
-    for state, file, number in rng.sample(todo, sample) if sample and sample < total else todo:
-        shutil.rmtree(where / "play", ignore_errors=True)
-        shutil.copytree(where / state, where / "play/root", symlinks=True)
-        play = Play(line, where / "play")
-        what, act = list(damages(play.root / file))[number]
+    for at, file, number in rng.sample(todo, sample) if sample and sample < total else todo:
+        play = left(line, where, at)
+        path = play.root / file
+        acts = list(damages(path)) if path.exists() else []
+        if number >= len(acts):
+            continue  # what a thread leaves may differ
+        what, act = acts[number]
         act()
-        wrong, kind = outcome(ref, play, play.root / file)
+        wrong, kind = outcome(ref, play, path)
         counts[kind] += 1
-        checks.check(f"{line.name}, {state}: {file} {what}", wrong, play)
+        checks.check(f"{line.name}, {at or 'at the end'}: {file} {what}", wrong, play)
     print(f"{line.name}: {sum(counts.values())} of {total} damages: {counts}")
 
 
-def destination(checks, line, where):
-    """What was published is damaged: shorter, gone, or with something else behind it."""
+def output_damages(path):
+    data = path.read_bytes()
+    yield "deleted", path.unlink
+    yield "cut by a byte", lambda: path.write_bytes(data[:-1])
+    yield "with a foreign line behind it", lambda: path.write_bytes(data + b"foreign\n")
+    yield "with its last byte changed", lambda: path.write_bytes(data[:-1] + b"x")
+
+
+def outputs(checks, line, where):
+    """What was published is damaged: the reference comes out, or it is refused by name and left as it is."""
     ref = Reference(line, where / "reference")
-    play = stopped(line, where, ref, (ref.epochs + 1) // 2 + 1)
-    shutil.rmtree(where / "stopped", ignore_errors=True)
-    play.keep(where / "stopped")
+    at = stop_in_the_middle(line, where, ref)
     for name in line.outputs:
-        for what in ("deleted", "cut by a byte", "foreign bytes behind it"):
-            shutil.rmtree(where / "play", ignore_errors=True)
-            shutil.copytree(where / "stopped", where / "play/root", symlinks=True)
-            play = Play(line, where / "play")
+        for number in range(4):
+            play = left(line, where, at)
             path = play.root / name
             if not path.is_file() or not path.stat().st_size:
                 continue
-            data = path.read_bytes()
-            if what == "deleted":
-                path.unlink()
-            else:
-                path.write_bytes(data[:-1] if what == "cut by a byte" else data + b"foreign\n")
+            what, act = list(output_damages(path))[number]
+            act()
+            before = path.read_bytes() if path.exists() else None
             result = play.run()
             wrong = ref.differences(play, result) if result.done else []
-            if not result.done and not names(result, path):
-                wrong.append(f"nobody refused {name} by name: {result}")
-            checks.check(f"{line.name}: {name} {what}", wrong, play)
+            if not result.done:
+                wrong += [] if names(result, path) else [f"nobody refused {name} by name: {result}"]
+                after = path.read_bytes() if path.exists() else None
+                wrong += [] if after == before else [f"{name} was changed though it was refused"]
+            checks.check(f"{line.name}: {name} {what}: {'recovered' if result.done else 'refused'}", wrong, play)
 
 
 # ---- copies ----

@@ -108,7 +108,7 @@ def kills(checks, line, where, number, rng, books=True):
 
 
 def signals(checks, line, where, number, rng):
-    """SIGINT and SIGTERM to the group: the epoch is closed, everyone ends as the manual says, and a restart goes on."""
+    """SIGINT and SIGTERM to the group: the epoch is closed, all end as the manual says, and a restart goes on."""
     ref = Reference(line, where / "reference")
     hits = tries = 0
     while hits < number and tries < 10 * number:

@@ -14,6 +14,9 @@ TOY = BUILD / "faults/toy"
 CHECKPOINT = "ck"  # in the folder that a pipeline runs in, beside its outputs
 
 
+SIDES = ["reject.ndjson", "dups.ndjson", "dedupe-late.ndjson", "late.ndjson"]
+
+
 @dataclass
 class Line:
     """Stages in their order with their arguments; the outputs they leave, in the folder they run in."""
@@ -58,7 +61,7 @@ def orders(src, trigger=("--max-per-trigger", "1000"), folder=False, final=("--f
                           "n=count", "value=sum(order_value)", "mean=avg(order_value)", "last(order_id)"]),
             ("evsink", ["evsink", *sink, "--stats", "-q"]),
         ],
-        outputs=["reject.ndjson", "dups.ndjson", "dedupe-late.ndjson", "late.ndjson", "out" if folder else "out.ndjson"],
+        outputs=[*SIDES, "out" if folder else "out.ndjson"],
         folder=folder,
         points=crash_points(ROOT / "lib", ROOT / "cmd"),
     )
@@ -72,23 +75,26 @@ def many_lines(src):
     rows = src.read_bytes().splitlines(keepends=True)
     for i, name in enumerate(several):
         Path(name).write_bytes(b"".join(rows[i::3]))
-    alone = ["evwindow", "-i", str(src), *(a for a in source[1][1:-1] if a != "--stats"), *window[1][1:]]
-    control = {"EV_WIRE": "control"}
-    jq = ("jq", ["jq", "-c", "--unbuffered", 'if has("@ev") then . else select(.event_type != "ORDER_PLACED") end'])
-    yield line.plus(name="several", stages=[("evcat", source[1][:-1] + several), dedupe, window, sink]), None
-    yield line.plus(name="alone", stages=[("evwindow", alone), sink], outputs=["reject.ndjson", "late.ndjson", "out.ndjson"]), \
-        lacks("evwindow", "--max-per-trigger")
-    yield line.plus(name="gzip", stages=[source, dedupe, window, ("evsink", ["evsink", "out.ndjson.gz", "--stats", "-q"])],
-                    outputs=[*line.outputs[:-1], "out.ndjson.gz"]), None
-    yield line.plus(name="csv", stages=[source, dedupe, window, ("evsink", ["evsink", "out.csv", "--stats", "-q"])],
-                    outputs=[*line.outputs[:-1], "out.csv"]), None
-    yield line.plus(name="control", env=control), None
-    yield line.plus(name="jq", env=control, stages=[source, jq, dedupe, window, sink]), None
-    yield line.plus(name="pass", stages=[source, dedupe, ("whole", ["evsink", "--id", "whole", "--pass", "whole.ndjson"]), window, sink],
-                    outputs=[*line.outputs, "whole.ndjson"]), lacks("evsink", "--pass")
-    yield line.plus(name="windows over windows", stages=[
-        source, dedupe, window, ("hours", ["evwindow", "--id", "hours", "--every", "1h", "n=sum(n)", "--stats", "-q"]), sink]), \
-        lacks("evwindow", "--id")
+    read = [a for a in source[1][1:-1] if a != "--stats"]
+    jq = ["jq", "-c", "--unbuffered", 'if has("@ev") then . else select(.event_type != "ORDER_PLACED") end']
+
+    def other(name, *stages, outputs=line.outputs, **more):
+        return line.plus(name=name, stages=list(stages), outputs=outputs, **more)
+
+    def into(dest):
+        return ("evsink", ["evsink", dest, "--stats", "-q"])
+
+    yield other("several", ("evcat", source[1][:-1] + several), dedupe, window, sink), None
+    yield other("alone", ("evwindow", ["evwindow", "-i", str(src), *read, *window[1][1:]]), sink,
+                outputs=["reject.ndjson", "late.ndjson", "out.ndjson"]), lacks("evwindow", "--max-per-trigger")
+    yield other("gzip", source, dedupe, window, into("out.ndjson.gz"), outputs=[*SIDES, "out.ndjson.gz"]), None
+    yield other("csv", source, dedupe, window, into("out.csv"), outputs=[*SIDES, "out.csv"]), None
+    yield other("control", *line.stages, env={"EV_WIRE": "control"}), None
+    yield other("jq", source, ("jq", jq), dedupe, window, sink, env={"EV_WIRE": "control"}), None
+    yield other("pass", source, dedupe, ("whole", ["evsink", "--id", "whole", "--pass", "whole.ndjson"]), window, sink,
+                outputs=[*line.outputs, "whole.ndjson"]), lacks("evsink", "--pass")
+    hours = ["evwindow", "--id", "hours", "--every", "1h", "n=sum(n)", "--stats", "-q"]
+    yield other("hours", source, dedupe, window, ("hours", hours), sink), lacks("evwindow", "--id")
 
 
 def lacks(tool, option):
@@ -115,7 +121,7 @@ def toy(src, bug=""):
 
 
 def write_orders(path, events, seed=1):
-    """Orders with duplicates, disorder, events late for evdedupe and for evwindow only, and lines that are no JSON."""
+    """Orders with duplicates, disorder, events late for evdedupe or for evwindow only, and lines that are no JSON."""
     lines = subprocess.run([BUILD / "gen", "--events", str(events), "--seed", str(seed), "--duplicates", "2%",
                             "--late", "6%:40m", "--span", "6h"], check=True, capture_output=True).stdout.splitlines()
     for i in range(500, len(lines), 997):

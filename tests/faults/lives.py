@@ -6,12 +6,12 @@ import time
 import calls
 import deaths
 from deaths import fresh
-from line import many_lines
+from line import many_lines, orders
 from play import Play, Reference
 
 
 def stale(checks, line, where, number, rng):
-    """One stage hangs, the rest is killed, and the next run begins: it may say 75, and nothing may be written twice."""
+    """One stage hangs, the rest is killed, the next run begins: it may say 75, and nothing may be written twice."""
     ref = Reference(line, where / "reference")
     done = tries = refused = 0
     while done < number and tries < 10 * number:
@@ -57,13 +57,13 @@ def variants(checks, src, where, number, rng):
         calls.power(checks, line, where / line.name, number, rng)
 
 
-def grows(checks, line_of, src, where, number, rng):
-    """The input is longer each time, the runs pause, some are killed; the last is final and equals one run over all."""
-    ref = Reference(line_of(src, ("--final",)), where / "reference")
+def grows(checks, src, where, number, rng):
+    """The input is longer each time, the runs pause, some are killed; the last is final, and as one run over all."""
+    ref = Reference(orders(src), where / "reference")
     rows = src.read_bytes().splitlines(keepends=True)
     part = where / "growing.ndjson"
     for _ in range(number):
-        play, wrong = fresh(line_of(part, ()), where), []
+        play, wrong = fresh(orders(part, final=()), where), []
         cuts = sorted(rng.sample(range(len(rows)), rng.randint(1, 5))) + [len(rows)]
         for cut in cuts:
             part.write_bytes(b"".join(rows[:cut]))
@@ -75,5 +75,6 @@ def grows(checks, line_of, src, where, number, rng):
             result = play.restart()
             wrong += [] if result.done else [f"after {cut} rows: {result}"]
             wrong += ref.ahead(play)
-        last = Play(line_of(part, ("--final",)), play.where)
-        checks.check(f"{ref.line.name}: {len(cuts)} runs, at {cuts}", wrong + ref.differences(last, last.restart()), play)
+        last = Play(orders(part), play.where)
+        wrong += ref.differences(last, last.restart())
+        checks.check(f"{ref.line.name}: {len(cuts)} runs, at {cuts}", wrong, play)

@@ -22,7 +22,8 @@ class Result:
         self.ids, self.timed_out = play.line.ids, timed_out
         words = (run / "status").read_text().split() if (run / "status").exists() else []
         self.statuses = dict(zip(self.ids, map(int, words)))
-        self.errors = {i: (run / f"{i}.err").read_text(errors="replace") for i in self.ids if (run / f"{i}.err").exists()}
+        files = {i: run / f"{i}.err" for i in self.ids}
+        self.errors = {i: f.read_text(errors="replace") for i, f in files.items() if f.exists()}
 
     @property
     def done(self):
@@ -44,7 +45,7 @@ class Result:
     def __str__(self):
         said = [f"      {i}: {row}" for i, text in self.errors.items() for row in text.splitlines()
                 if not row.startswith('{"tool":')][:12]
-        return ("ran too long; " if self.timed_out else "") + f"statuses {self.statuses}" + "".join("\n" + s for s in said)
+        return "\n".join([("ran too long; " if self.timed_out else "") + f"statuses {self.statuses}", *said])
 
 
 class Play:
@@ -73,9 +74,9 @@ class Play:
         if self.line.checkpoint:
             base["EV_CHECKPOINT"] = CHECKPOINT
         shim = any(k.startswith("EV_FAULT") for k in env)
-        self.process = subprocess.Popen(["bash", "-c", self.script(shim)], cwd=self.root, env=base | self.line.env | env,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        start_new_session=True)
+        null = subprocess.DEVNULL
+        self.process = subprocess.Popen(["bash", "-c", self.script(shim)], cwd=self.root, start_new_session=True,
+                                        env=base | self.line.env | env, stdin=null, stdout=null, stderr=null)
         return self
 
     def wait(self, limit=LIMIT):
@@ -125,9 +126,10 @@ class Play:
         return result
 
     def epochs(self):
-        """The greatest number in the checkpoint's file names."""
-        numbers = [int(m.group(1)) for p in (self.root / CHECKPOINT).rglob("*") if (m := re.search(r"-(\d+)$", p.name))]
-        return max(numbers, default=0)
+        """The greatest in the checkpoint's file names."""
+        names = [p.name for p in (self.root / CHECKPOINT).rglob("*")]
+        found = [re.fullmatch(r"(?:plan|journal|manifest|ack|passed)-(\d+)", n) for n in names]
+        return max((int(m[1]) for m in found if m), default=0)
 
     def outputs(self):
         """What was published: bytes by path; of a folder its log's rows, as far as they say the same in each run."""
