@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import os
 import time
 
 from deaths import fresh
@@ -72,10 +73,13 @@ def power_lost(play, log, mode, rng):
     return lost
 
 
-def one_life(play, log, seconds, ref, rng):
+def one_life(play, log, grows, ref, rng):
     """A run that all stages die in, or that ends; whether it ended, what is to be told, and what is wrong."""
+    until = os.path.getsize(log) + rng.uniform(0, grows)
     play.start(EV_FAULT="power", EV_FAULT_LOG=log)
-    time.sleep(rng.uniform(0, seconds))
+    while play.running() and os.path.getsize(log) < until:
+        time.sleep(0.0002)
+    time.sleep(rng.uniform(0, 0.003))
     play.kill(play.line.ids)
     result = play.wait()
     if not result.done and rng.random() < 0.3:
@@ -90,23 +94,23 @@ def one_life(play, log, seconds, ref, rng):
 
 
 def undisturbed(line, where):
-    """How long a run takes whose calls are recorded."""
+    """By how much the log grows in a run: how far it has come is told by that."""
     play, log = fresh(line, where), str(where / "power.log")
     powerloss.begin(play.root, log)
-    began = time.monotonic()
+    before = os.path.getsize(log)
     play.run(EV_FAULT="power", EV_FAULT_LOG=log)
-    return time.monotonic() - began
+    return os.path.getsize(log) - before
 
 
 def power(checks, line, where, rounds, rng):
     """Kills all at a random moment, loses what was not durable, and restarts; sometimes several times."""
     ref = Reference(line, where / "reference")
-    log, ends, seconds = str(where / "power.log"), 0, undisturbed(line, where)
+    log, ends, grows = str(where / "power.log"), 0, undisturbed(line, where)
     for _ in range(rounds):
         play, story, wrong, ended = fresh(line, where), [], [], False
         powerloss.begin(play.root, log)
         for _ in range(rng.randint(1, 4)):
-            ended, told, found = one_life(play, log, seconds, ref, rng)
+            ended, told, found = one_life(play, log, grows, ref, rng)
             story.append(told)
             wrong += found
             if ended:

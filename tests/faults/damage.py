@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from deaths import fresh
+from deaths import fresh, passed
 from line import CHECKPOINT
 from play import Play, Reference
 
@@ -61,10 +61,10 @@ def outcome(ref, play, path):
 
 def stop_in_the_middle(line, where, ref):
     """A death of the last stage that leaves plans beyond what is committed and states of several epochs."""
-    for point in line.points:
-        at = f"{line.ids[-1]}:{point}:{(ref.epochs + 1) // 2 + 1}"
-        play = fresh(line, where)
-        if play.run(EV_CRASH_AT=at).killed(line.ids[-1:]) and play.epochs() > 1:
+    steps, _ = passed(fresh(line, where))
+    last, middle = line.ids[-1], (ref.epochs + 1) // 2 + 1
+    for at in [s for s in steps if s.startswith(f"{last}:") and s.endswith(f":{middle}")]:
+        if left(line, where, at).epochs() > 1:
             return at
     raise RuntimeError("no point of the last stage could be used to stop it in the middle")
 
@@ -72,7 +72,9 @@ def stop_in_the_middle(line, where, ref):
 def left(line, where, at):
     """What a run leaves that died there, or that came to its end; made anew, as a copy's files are others."""
     play = fresh(line, where)
-    play.run(**{"EV_CRASH_AT": at} if at else {})
+    result = play.run(**{"EV_CRASH_AT": at} if at else {})
+    if not (result.killed([at.split(":")[0]]) if at else result.done):
+        raise RuntimeError(f"{line.name}: the run that was to be damaged ended otherwise: {result}")
     return play
 
 

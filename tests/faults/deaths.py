@@ -14,6 +14,26 @@ def fresh(line, where):
     return Play(line, where / "play")
 
 
+def passed(play, **env):
+    """Runs; returns STAGE:POINT:EPOCH of each point that was passed, once, in their order, and the result."""
+    log = play.where / "points.log"
+    log.unlink(missing_ok=True)
+    result = play.run(EV_CRASH_LOG=str(log), **env)
+    return list(dict.fromkeys(log.read_text().splitlines())) if log.exists() else [], result
+
+
+def chosen(steps, every):
+    """Of each stage and point the first epoch, one in the middle and the last."""
+    of = {}
+    for at in steps:
+        stage, point, epoch = at.split(":")
+        of.setdefault(f"{stage}:{point}", []).append(int(epoch))
+    for step, epochs in of.items():
+        epochs.sort()
+        for epoch in epochs if every else sorted({epochs[0], epochs[len(epochs) // 2], epochs[-1]}):
+            yield f"{step}:{epoch}"
+
+
 def dies_at(checks, ref, where, at):
     """Whether the stage came to that point; if so one check: restarted, it publishes what it would have."""
     stage = at.split(":")[0]
@@ -28,48 +48,39 @@ def dies_at(checks, ref, where, at):
     return True
 
 
-def points(checks, line, where, every_epoch=False):
+def points(checks, line, where, every=False):
     ref = Reference(line, where / "reference")
-    last = ref.epochs
-    chosen = [1, (last + 1) // 2, last]
-    never = []
-    for stage in line.ids:
-        for point in line.points:
-            epochs = range(last + 2) if every_epoch else sorted(set(chosen))
-            reached = [dies_at(checks, ref, where, f"{stage}:{point}:{e}") for e in epochs]
-            rest = [e for e in range(last + 2) if e not in epochs] if not any(reached) else []
-            if not any(reached) and not any(dies_at(checks, ref, where, f"{stage}:{point}:{e}") for e in rest):
-                never.append(f"{stage}:{point}")
-    print(f"{line.name}: {last} epochs, {len(line.points)} points; not reached: {' '.join(never) or 'none'}")
-    if len(never) == len(line.ids) * len(line.points):
-        checks.check(f"{line.name}: points", ["no point was reached in any stage"])
+    steps, _ = passed(fresh(line, where))
+    todo = list(chosen(steps, every))
+    missed = [at for at in todo if not dies_at(checks, ref, where, at)]
+    never = [p for p in line.points if p not in {at.split(":")[1] for at in steps}]
+    print(f"{line.name}: {ref.epochs} epochs, {len(todo)} deaths; no stage passes {' '.join(never) or 'none'}" +
+          (f"; not passed again: {' '.join(missed)}" if missed else ""))
+    if len(todo) == len(missed):
+        checks.check(f"{line.name}: points", ["no point was passed in any stage"])
 
 
 def twice(checks, line, where, number, rng):
-    """Dies at a point, and again, elsewhere, while it is being restarted."""
+    """Dies at a point, and again, once or twice, while it is being restarted."""
     ref = Reference(line, where / "reference")
+    first, _ = passed(fresh(line, where))
     done = tries = 0
-    steps, missed, reached = [f"{stage}:{point}" for stage in line.ids for point in line.points], {}, set()
-    while done < number and tries < 40 * number:
+    while done < number and tries < 10 * number and first:
         tries += 1
-        play, deaths = fresh(line, where), []
-        epoch = rng.randint(1, ref.epochs)
-        for _ in range(3):
-            step = rng.choice(steps)
-            result = play.run(EV_CRASH_AT=f"{step}:{epoch}")
-            if result.killed([step.split(":")[0]]):
-                deaths.append(f"{step}:{epoch}")
-                reached.add(step)
-                epoch = min(epoch + rng.randint(0, 1), ref.epochs)
-            elif (misses := missed.get(step, 0) + 1) > 4 and step not in reached and len(steps) > 1:
-                steps.remove(step)  # this stage does not come there
-            else:
-                missed[step] = misses
-            if result.done:
+        plan, found = [rng.choice(first)], []
+        for _ in range(rng.randint(1, 2)):
+            # What a restart passes is found by one that is not disturbed.
+            play = fresh(line, where)
+            died = [play.run(EV_CRASH_AT=at).killed([at.split(":")[0]]) for at in plan]
+            steps, _ = passed(play)
+            if not all(died) or not steps:
                 break
-        if len(deaths) > 1:
+            plan.append(rng.choice(steps))
+        play = fresh(line, where)
+        found = [at for at in plan if play.run(EV_CRASH_AT=at).killed([at.split(":")[0]])]
+        if len(found) > 1:
             done += 1
-            checks.check(f"{line.name}: died at {', '.join(deaths)}", ref.differences(play, play.restart()), play)
+            checks.check(f"{line.name}: died at {', '.join(found)}", ref.differences(play, play.restart()), play)
     if done < number:
         checks.check(f"{line.name}: twice", [f"only {done} of {number} died twice in {tries} tries"])
 

@@ -137,7 +137,7 @@ class Play:
         for name in self.line.outputs:
             path = self.root / name
             if path.is_dir():
-                found |= folder_of(path, name)
+                found |= folder_of(path, name) if self.line.checkpoint else partitions_of(path, name)
             elif path.exists():
                 found[name] = path.read_bytes()
         return found
@@ -166,6 +166,19 @@ def folder_of(path, name):
         if file.is_file() and not any(p[0] in "._" for p in inside.parts):
             found[f"{name}/{inside}"] = file.read_bytes()
     return found
+
+
+def partitions_of(path, name):
+    """A run that is repeated gives its files other names: the rows of each folder, and what a reader of the log sees."""
+    rows = {}
+    for file in sorted(path.rglob("*")):
+        inside = file.relative_to(path)
+        if file.is_file() and not any(p[0] in "._" for p in inside.parts):
+            rows.setdefault(f"{name}/{inside.parent}", []).extend(file.read_bytes().splitlines(keepends=True))
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    read = subprocess.run([BUILD / "bin/evcat", "--wire", "text", path], capture_output=True, env=env)
+    rows[f"{name} by evcat, status {read.returncode}"] = read.stdout.splitlines(keepends=True)
+    return {where: b"".join(sorted(lines)) for where, lines in rows.items()}
 
 
 def first_difference(got, want):

@@ -37,8 +37,12 @@ static bool bug(const char *name) {
 
 static void crash_point(const char *point, long epoch) {
     char here[128];
-    const char *at = getenv("EV_CRASH_AT");
+    const char *at = getenv("EV_CRASH_AT"), *log = getenv("EV_CRASH_LOG");
     snprintf(here, sizeof here, "%s:%s:%ld", id, point, epoch);
+    if (log) {
+        int fd = open(log, O_WRONLY | O_APPEND | O_CREAT, 0666);
+        check(fd >= 0 && dprintf(fd, "%s\n", here) > 0 && close(fd) == 0, log);
+    }
     if (at && strcmp(at, here) == 0) raise(SIGKILL);
 }
 
