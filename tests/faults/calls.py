@@ -75,7 +75,7 @@ def power_lost(play, log, mode, rng):
 
 def one_life(play, log, grows, ref, rng):
     """A run that all stages die in, or that ends; whether it ended, what is to be told, and what is wrong."""
-    until = os.path.getsize(log) + rng.uniform(0, grows)
+    until = os.path.getsize(log) + grows * rng.random() ** 2  # a restart has less to do
     play.start(EV_FAULT="power", EV_FAULT_LOG=log)
     while play.running() and os.path.getsize(log) < until:
         time.sleep(0.0002)
@@ -105,7 +105,7 @@ def undisturbed(line, where):
 def power(checks, line, where, rounds, rng):
     """Kills all at a random moment, loses what was not durable, and restarts; sometimes several times."""
     ref = Reference(line, where / "reference")
-    log, ends, grows = str(where / "power.log"), 0, undisturbed(line, where)
+    log, ends, lost, grows = str(where / "power.log"), 0, 0, undisturbed(line, where)
     for _ in range(rounds):
         play, story, wrong, ended = fresh(line, where), [], [], False
         powerloss.begin(play.root, log)
@@ -116,6 +116,7 @@ def power(checks, line, where, rounds, rng):
             if ended:
                 break
         ends += ended
+        lost += sum(t.split(":")[0] in powerloss.MODES for t in story)
         wrong += ref.differences(play, play.restart(), books=not ended or line.checkpoint)
         checks.check(f"{line.name}: power lost [{' | '.join(story)[:2000]}]", wrong, play)
-    print(f"{line.name}: {rounds} rounds, {ends} after the end")
+    print(f"{line.name}: {rounds} rounds, power lost {lost} times in the middle and {ends} times after the end")
