@@ -88,8 +88,8 @@ def one_life(play, log, grows, ref, rng):
     lost = "; ".join(power_lost(play, log, mode, rng)) or "nothing"
     if not result.done:
         return False, f"{mode}: {lost}", []
-    # Who has said 0 has nothing left to lose.
-    wrong = ref.differences(play, result)
+    # Who has said 0 has nothing left to lose; temporary names that come back do not count.
+    wrong = ref.differences(play, result, names=False)
     return True, f"{mode} after the end: {lost}", wrong
 
 

@@ -193,6 +193,7 @@ class Reference:
     """An undisturbed run of a line: what it published, its books and its number of epochs."""
 
     def __init__(self, line, where):
+        shutil.rmtree(where, ignore_errors=True)
         play = Play(line, where)
         began = time.monotonic()
         result = play.run()
@@ -205,7 +206,7 @@ class Reference:
         if empty:
             raise RuntimeError(f"the undisturbed run left nothing in {empty}: nothing would be compared")
 
-    def differences(self, play, result, books=True):
+    def differences(self, play, result, books=True, names=True):
         """Lines that say where a run that ended well differs."""
         found, got = [], play.outputs()
         if not result.done:
@@ -217,8 +218,8 @@ class Reference:
             if a != b:
                 found.append(f"{name}: " + ("is missing" if a is None else "was not wanted" if b is None
                                             else first_difference(a, b)))
-        strange = self.names - (names := play.names()), names - self.names
-        found += [f"files: {word}: {sorted(n)}" for word, n in zip(("missing", "left over"), strange) if n]
+        if names and self.names != play.names():
+            found.append(f"files: {sorted(play.names())}, wanted {sorted(self.names)}")
         if books:
             for i, want in self.books.items():
                 if (has := result.books().get(i)) != want:
