@@ -85,6 +85,17 @@ check-asan:
 	UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) B=$B/asan LTO= CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' \
 	    LAWS='random cutting passes shuffling portable over_windows corrected' check
 
+# Killed, refused, damaged, copied: pipelines with checkpoints come out right. FAULTS=long takes long.
+check-faults: all gen faults
+	B=$(abspath $B) tests/faults/run
+faults: $B/faults/shim.so $B/faults/toy
+$B/faults/shim.so: tests/faults/shim.c
+	@mkdir -p $(@D)
+	$Q$(CC) $(EV_CFLAGS) -fPIC -shared -fvisibility=hidden -o $@ $<
+$B/faults/toy: tests/faults/toy.c
+	@mkdir -p $(@D)
+	$Q$(CC) $(EV_CFLAGS) $(LDFLAGS) -o $@ $<
+
 # FUZZ_SECONDS for each target; needs clang.
 FUZZ_SECONDS = 60
 FUZZERS = $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -153,7 +164,7 @@ dist:
 clean:
 	rm -rf $B
 
-.PHONY: all units check check-asan fuzz fuzzers lint model demo deps install completions dist clean
+.PHONY: all units check check-asan check-faults faults fuzz fuzzers lint model demo deps install completions dist clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(UNITS:=.d)
 
