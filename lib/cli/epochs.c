@@ -627,13 +627,11 @@ static void next_plan(struct stage *st) {
     reopen(st);
 }
 
-/* False: it ended with the stream. */
 static bool replay_on(struct stage *st) {
     struct epochs *ep = st->epochs;
-    if (taken(st) < ep->replay.records) return true;
+    if (taken(st) < ep->replay.records || ep->replay.final) return true;
     check_replay(st);
     ep->plan = ep->replay.chain;
-    if (ep->replay.final) return false;
     stage_check_epoch(st);
     close_epoch(st, ep->replay.epoch, false);
     next_plan(st);
@@ -700,7 +698,11 @@ static _Noreturn void pause_source(struct stage *st) {
 bool epochs_input_ends(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (!ep || !ep->source) return false;
-    if (ep->replay.epoch) fail(st, EXIT_BUG, "the input ends before what was planned of it");
+    if (ep->replay.epoch) {
+        check_replay(st);
+        ep->plan = ep->replay.chain;
+        return false;
+    }
     if (ep->over) end_again(st);
     if (st->o.final) return false;
     pause_source(st);

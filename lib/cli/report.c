@@ -100,11 +100,12 @@ static void write_abort(struct stage *st, const struct err *e) {
 }
 
 /* The result is given up; what was kept aside is not, unless the run was never to begin: then it would take the
- * place of an earlier one's for nothing. */
-static void give_up(struct stage *st, bool never_begun) {
+ * place of an earlier one's for nothing. Under a checkpoint it comes again, unless it is what ends the run. */
+static void give_up(struct stage *st, enum exit_code code) {
     struct err ignored;
+    bool never_begun = code == EXIT_USAGE && !st->books.in;
     if (st->abandon) st->abandon(st);
-    if (never_begun) aside_drop(st);
+    if (never_begun || (st->epochs && code != EXIT_BAD_DATA)) aside_drop(st);
     else (void)aside_close(st, &ignored);
     if (st->o.stats) report_books(st);
 }
@@ -112,7 +113,7 @@ static void give_up(struct stage *st, bool never_begun) {
 _Noreturn void stage_fail(struct stage *st, const struct err *e) {
     io_hooks = (struct io_hooks){0};
     say_message(st, e->text);
-    give_up(st, e->code == EXIT_USAGE && !st->books.in);
+    give_up(st, e->code);
     write_abort(st, e);
     exit(e->code);
 }
@@ -173,7 +174,7 @@ static void on_tick(int number) {
 static void reader_left(void) {
     if (stop_signal) stop(running);
     io_hooks = (struct io_hooks){0};
-    give_up(running, false);
+    give_up(running, EXIT_IO);
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
 }

@@ -161,6 +161,7 @@ bool stage_next(struct stage *st, struct event *ev) {
             if (!epochs_control(st, ev->control)) return false;
             continue;
         }
+        if (st->epochs && !st->is_source) ev->line = st->books.in + 1; /* of all runs */
         if (d == DECODED_EVENT) {
             st->books.in++;
             if (!st->where || passes(st, ev)) return true;
@@ -247,6 +248,8 @@ static int exit_status(void) {
 }
 
 int stage_leave(struct stage *st) {
+    if (st->epochs) aside_drop(st);
+    if (st->epochs && st->sink) st->sink->close(st->sink);
     report_clear();
     note_times(st);
     note_late(st);
