@@ -1,0 +1,67 @@
+/* What the files of epochs share: the state of a stage under a checkpoint. Inside cli/epochs*.c only.
+ *
+ *     epochs_join.c      who takes part, and what the source stage begins with
+ *     epochs_restore.c   what the stream tells, and what a stage knew
+ *     epochs_close.c     the end of an epoch, and of the stage
+ *     epochs_source.c    cutting epochs, and replaying them
+ *     epochs.c           barriers and ends that come in */
+#ifndef EV_CLI_EPOCHS_INSIDE_H
+#define EV_CLI_EPOCHS_INSIDE_H
+
+#include <time.h>
+
+#include "base/crash.h"
+#include "cli/checkpoint.h"
+#include "cli/epochs.h"
+#include "cli/plan.h"
+#include "state/members.h"
+
+struct epochs {
+    struct checkpoint dir;
+    char *pipeline, *uuid; /* owned */
+    int64_t generation;
+    uint64_t restored, planned; /* C and P */
+    uint64_t last;              /* the newest that has ended here */
+    uint64_t committed;
+    struct state *state;
+    uint64_t recorded; /* by the stage, up to this epoch: its outputs have what comes again */
+    uint64_t plan;     /* the hash of the epoch that ends */
+    int64_t released_us;
+    /* of a later stage */
+    struct control end; /* its final end */
+    /* of the source stage */
+    bool source;
+    struct plan position; /* where the epoch at hand begins; of the last that was planned */
+    struct plan replay;   /* the epoch at hand, where replay.epoch is not 0 */
+    bool over;            /* the final end was acknowledged by an earlier run */
+    uint64_t base;        /* records that had been taken when the epoch at hand began */
+    int64_t clock;        /* its time, once it has a record */
+    int64_t began_us;     /* by the monotonic clock */
+    unsigned until_look;
+};
+
+/* µs */
+static inline int64_t epochs_now(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return t.tv_sec * (int64_t)SECOND_US + t.tv_nsec / 1000;
+}
+
+_Noreturn void epochs_fail(struct stage *st, enum exit_code code, const char *text);
+/* Puts the place of the stage's folder in front of a message; fails the stage unless ok. */
+void epochs_must(struct stage *st, bool ok, struct err *e);
+
+/* Publishes what the epoch has brought, records it, and passes the barrier on. */
+void epochs_close(struct stage *st, uint64_t epoch, bool final);
+/* What is told to the destination. */
+struct txn epochs_txn(const struct stage *st, uint64_t epoch);
+/* The stage has come to its end, for now; or again to the final one. */
+_Noreturn void epochs_pause(struct stage *st);
+_Noreturn void epochs_end_again(struct stage *st);
+_Noreturn void epochs_leave(struct stage *st);
+
+/* Plans the epoch at hand, which is the last one where final. */
+void epochs_plan(struct stage *st, bool final);
+_Noreturn void epochs_pause_source(struct stage *st);
+
+#endif

@@ -1,0 +1,207 @@
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/epochs_inside.h"
+#include "json/value.h"
+#include "state/sealed.h"
+
+_Noreturn void epochs_fail(struct stage *st, enum exit_code code, const char *text) {
+    struct err e;
+    err_set(&e, code, "%s", text);
+    stage_fail(st, &e);
+}
+
+void epochs_must(struct stage *st, bool ok, struct err *e) {
+    const struct epochs *ep = st->epochs;
+    stage_must(st, ok || err_at(e, "%s/%s", ep->dir.path, ep->dir.id), e);
+}
+
+/* ---- whose pipeline it is ---- */
+
+/* Version 4 of RFC 9562. */
+static char *new_uuid(void) {
+    unsigned char r[16];
+    struct buf text = {0};
+    if (getrandom(r, sizeof r, 0) != sizeof r) abort();
+    r[6] = (r[6] & 0x0F) | 0x40;
+    r[8] = (r[8] & 0x3F) | 0x80;
+    for (int i = 0; i < 16; i++)
+        buf_printf(&text, "%02x%s", r[i], i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
+    buf_addc(&text, 0);
+    return text.p;
+}
+
+static char *default_name(const char *path) {
+    char *real = realpath(path, NULL);
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    char *name = mem_str(slice_of(slash && slash[1] ? slash + 1 : "pipeline"));
+    free(real);
+    return name;
+}
+
+static void write_pipeline(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    struct json_t *o = members_new();
+    members_set_text(o, "pipeline", slice_of(ep->pipeline));
+    members_set_text(o, "uuid", slice_of(ep->uuid));
+    stage_must(st, sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e), &e);
+}
+
+/* Of a generation that begins; a name that was given once stays. */
+static void name_pipeline(struct stage *st, uint64_t newest) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    struct json_t *o = newest ? sealed_read(ep->dir.root, "pipeline", newest, &e) : NULL;
+    stage_must(st, o || !newest, &e);
+    ep->generation = newest ? (int64_t)newest - 1 : 0;
+    ep->pipeline = o                ? mem_str(members_text(o, "pipeline"))
+                   : st->o.pipeline ? mem_str(slice_of(st->o.pipeline))
+                                    : default_name(ep->dir.path);
+    ep->uuid = o ? mem_str(members_text(o, "uuid")) : new_uuid();
+    members_free(o);
+    if (!st->o.pipeline || strcmp(st->o.pipeline, ep->pipeline) == 0) return;
+    err_set(&e, EXIT_CONFIG, "--pipeline %s: the checkpoint is that of %s", st->o.pipeline,
+        ep->pipeline);
+    stage_fail(st, &e);
+}
+
+/* ---- joining ---- */
+
+static const char *wanted(const struct stage *st) {
+    const char *dir = st->o.checkpoint ? st->o.checkpoint : getenv("EV_CHECKPOINT");
+    return dir && *dir ? dir : NULL;
+}
+
+static void check_alone(struct stage *st) {
+    static const struct {
+        const char *name;
+        size_t at; /* of a bool */
+    } needing[] = {{"--trigger", offsetof(struct stage_options, has_trigger)},
+        {"--max-per-trigger", offsetof(struct stage_options, has_max_per_trigger)},
+        {"--final", offsetof(struct stage_options, final)},
+        {"--reset-state", offsetof(struct stage_options, reset_state)}};
+    struct err e;
+    for (size_t i = 0; i < sizeof needing / sizeof *needing; i++) {
+        if (!*((const char *)&st->o + needing[i].at)) continue;
+        if (wanted(st) && st->is_source) continue;
+        err_set(&e, EXIT_USAGE,
+            wanted(st) ? "%s belongs to the stage that reads the source, the first of the line"
+                       : "%s needs a checkpoint: export EV_CHECKPOINT=DIR",
+            needing[i].name);
+        stage_fail(st, &e);
+    }
+}
+
+/* What a redirection takes would be there twice after a crash. */
+static void check_stdout(struct stage *st) {
+    struct stat out;
+    if (!st->writes_out || fstat(STDOUT_FILENO, &out) != 0 || !S_ISREG(out.st_mode)) return;
+    epochs_fail(st, EXIT_USAGE,
+        "standard output is a file, which cannot be written by epochs: put | evsink FILE in the "
+        "place of > FILE, or run without the checkpoint: env -u EV_CHECKPOINT");
+}
+
+static void start_source(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    uint64_t newest;
+    bool back;
+    stage_must(st, sealed_newest(ep->dir.root, "pipeline", &newest, &e), &e);
+    name_pipeline(st, newest);
+    if (st->o.reset_state) {
+        stage_must(st, checkpoint_clear(&ep->dir, &e), &e);
+        ep->generation += newest > 0;
+    }
+    if (st->o.reset_state || !newest) write_pipeline(st);
+    stage_must(st, checkpoint_choose(&ep->dir, &ep->restored, &ep->planned, &back, &e), &e);
+    if (back)
+        stage_note(st, "%s: parts of the checkpoint are missing, it goes back to epoch %" PRIu64,
+            ep->dir.path, ep->restored);
+    if (ep->restored)
+        stage_must(st, plan_read(ep->dir.folder, ep->restored, &ep->position, &e), &e);
+    ep->over = ep->position.final;
+    if (ep->planned > ep->restored)
+        stage_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
+    ep->last = ep->committed = ep->restored;
+}
+
+void epochs_join(struct stage *st) {
+    struct err e;
+    const char *path = wanted(st);
+    check_alone(st);
+    if (!path || st->looks_only) return;
+    check_stdout(st);
+    struct epochs *ep = st->epochs = mem_zero(1, sizeof *ep);
+    const char *id = st->o.id ? st->o.id : st->tool->name;
+    enum role role = !st->is_sink ? ROLE_STAGE : st->writes_out ? ROLE_PASSING_SINK : ROLE_SINK;
+    crash_stage(id);
+    ep->source = st->is_source;
+    ep->began_us = epochs_now(CLOCK_MONOTONIC);
+    stage_must(st, checkpoint_join(&ep->dir, path, id, role, &e), &e);
+    if (role == ROLE_SINK) stage_must(st, checkpoint_is_line(&ep->dir, &e), &e);
+    if (ep->source) start_source(st);
+}
+
+int epochs_folder(const struct stage *st) { return st->epochs ? st->epochs->dir.folder : -1; }
+
+struct state *epochs_state(const struct stage *st) {
+    return st->epochs ? st->epochs->state : NULL;
+}
+
+/* ---- what is read ---- */
+
+static struct source_list paths_of(const struct positions *p) {
+    struct source_list l = {.paths = mem_zero(p->n + 1, sizeof *l.paths), .n = p->n};
+    for (size_t i = 0; i < p->n; i++) l.paths[i] = mem_str(slice_of(p->of[i].path));
+    return l;
+}
+
+/* Standard input is known by the file that it is. */
+static void name_standard_input(struct stage *st) {
+    char path[PATH_MAX];
+    struct stat in;
+    for (size_t i = 0; i < st->sources.n; i++) {
+        if (strcmp(st->sources.paths[i], "-") != 0) continue;
+        ssize_t n = readlink("/proc/self/fd/0", path, sizeof path);
+        if (fstat(STDIN_FILENO, &in) != 0 || !S_ISREG(in.st_mode) || n <= 0)
+            epochs_fail(st, EXIT_USAGE,
+                "standard input is a pipe, which cannot be read again after a crash: name the "
+                "files");
+        free(st->sources.paths[i]);
+        st->sources.paths[i] = mem_str((struct slice){path, (size_t)n});
+    }
+}
+
+static void check_sources(struct stage *st) {
+    struct err e;
+    name_standard_input(st);
+    for (size_t i = 0; i < st->sources.n; i++) {
+        const char *path = st->sources.paths[i];
+        size_t at;
+        bool named = utf8_valid(slice_of(path), &at);
+        if (named && source_is_regular(path)) continue;
+        err_set(&e, EXIT_USAGE, "%s: %s", path,
+            named ? "is no file, and cannot be read again after a crash"
+                  : "is a name that is not UTF-8, which the checkpoint cannot keep");
+        stage_fail(st, &e);
+    }
+}
+
+void epochs_choose_inputs(struct stage *st, struct inputs_options *o) {
+    struct epochs *ep = st->epochs;
+    if (!ep || !ep->source) return;
+    bool replays = ep->replay.epoch > 0;
+    if (!replays) check_sources(st);
+    o->is_resumed = true;
+    o->sources = replays ? paths_of(&ep->replay.at) : st->sources;
+    o->from = ep->position.epoch ? &ep->position.at : NULL;
+    o->upto = replays ? &ep->replay.at : NULL;
+    o->decode.whole_lines = !replays && !st->o.final;
+    ep->base = 0;
+}

@@ -1,0 +1,193 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cli/aside.h"
+#include "cli/epochs_inside.h"
+#include "cli/query.h"
+#include "state/manifest.h"
+#include "state/sealed.h"
+
+/* ---- what the stream tells ---- */
+
+static void take_pipeline(struct stage *st, const struct control *open) {
+    struct epochs *ep = st->epochs;
+    ep->pipeline = mem_str(slice_of(open->pipeline.name));
+    ep->uuid = mem_str(slice_of(open->pipeline.uuid));
+    ep->generation = open->pipeline.generation;
+    ep->restored = ep->last = ep->committed = open->epoch;
+    ep->planned = open->planned;
+}
+
+/* A tool upstream that failed before it could begin a stream has said why in a line of text. */
+static _Noreturn void refuse_text(struct stage *st) {
+    struct event ev;
+    struct err e;
+    enum decoded what = inputs_next(st->inputs, &ev, &e);
+    if (what == DECODED_ABORT || what == DECODED_FAILED) stage_fail(st, &e);
+    if (what == DECODED_END)
+        epochs_fail(st, EXIT_IO, "the stream ends before it begins: a tool upstream was killed");
+    epochs_fail(st, EXIT_USAGE,
+        "under a checkpoint plain text is not enough: evcat FILE | in front, or EV_WIRE=control, "
+        "whose "
+        "lines jq can read");
+}
+
+void epochs_take(struct stage *st) {
+    const struct control *open = inputs_stream(st->inputs);
+    bool told = open && open->pipeline.name;
+    if (st->is_source) return;
+    if (told && !st->epochs)
+        epochs_fail(st, EXIT_CONFIG,
+            "the stream that comes in is part of a checkpoint, of which this stage was not told: "
+            "export EV_CHECKPOINT");
+    if (!st->epochs) return;
+    if (!open) refuse_text(st);
+    if (!told)
+        epochs_fail(st, EXIT_CONFIG,
+            "the stream that comes in is not part of a checkpoint: export EV_CHECKPOINT before "
+            "all stages");
+    take_pipeline(st, open);
+}
+
+void epochs_complete_open(const struct stage *st, struct control *open) {
+    const struct epochs *ep = st->epochs;
+    if (!ep) return;
+    open->pipeline = (struct control_pipeline){
+        mem_str(slice_of(ep->pipeline)), mem_str(slice_of(ep->uuid)), ep->generation};
+    open->epoch = ep->restored;
+    open->planned = ep->planned;
+}
+
+/* ---- restoring ---- */
+
+static bool load(void *ctx, const struct state_entry *entry, struct err *e) {
+    struct stage *st = ctx;
+    return st->keeps && st->keeps->load(st, entry, e);
+}
+
+static struct json_t *restore_state(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    struct state_options o = {.folder = ep->dir.folder,
+        .tables = st->keeps ? st->keeps->tables : NULL,
+        .n_tables = st->keeps ? st->keeps->n_tables : 0,
+        .keep_us = STATE_KEEP_US};
+    ep->state = state_open(&o, ep->restored, load, st, &e);
+    epochs_must(st, ep->state, &e);
+    return ep->restored ? members_copy(state_meta(ep->state)) : NULL;
+}
+
+static struct json_t *read_manifest(struct stage *st, uint64_t epoch) {
+    struct epochs *ep = st->epochs;
+    struct manifest m;
+    struct err e;
+    bool ok = manifest_read(&m, ep->dir.folder, epoch, &e);
+    epochs_must(st, ok, &e);
+    struct json_t *meta = members_copy(m.meta);
+    manifest_free(&m);
+    return meta;
+}
+
+static struct json_t *read_sealed(struct stage *st, uint64_t epoch) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    struct json_t *o = sealed_read(ep->dir.folder, role_record(ep->dir.role), epoch, &e);
+    epochs_must(st, o, &e);
+    return o;
+}
+
+/* What the stage recorded last: what it has published up to there is not published again. */
+static struct json_t *newest_record(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    stage_must(st, sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e), &e);
+    if (!ep->recorded) return NULL;
+    return ep->dir.role == ROLE_STAGE ? read_manifest(st, ep->recorded)
+                                      : read_sealed(st, ep->recorded);
+}
+
+static struct json_t *restore_record(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (ep->dir.role == ROLE_STAGE) return restore_state(st);
+    return ep->restored ? read_sealed(st, ep->restored) : NULL;
+}
+
+static void check_identity(struct stage *st, const struct json_t *record) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    if (!record || (slice_is(members_text(record, "uuid"), ep->uuid) &&
+                       members_number(record, "generation") == ep->generation))
+        return;
+    err_set(&e, EXIT_CONFIG,
+        "%s/%s is of another pipeline than the stream that comes in: give each its own "
+        "EV_CHECKPOINT",
+        ep->dir.path, ep->dir.id);
+    stage_fail(st, &e);
+}
+
+static void restore_sides(struct stage *st, const struct json_t *sides) {
+    struct err e;
+    for (enum aside k = 0; k < ASIDES; k++) {
+        if (!st->aside[k]) continue;
+        bool ok = side_restore(st->aside[k], members_get(sides, aside_option(k) + 2), &e);
+        stage_must(st, ok || err_at(&e, "%s", aside_option(k)), &e);
+    }
+}
+
+struct txn epochs_txn(const struct stage *st, uint64_t epoch) {
+    const struct epochs *ep = st->epochs;
+    return (struct txn){ep->pipeline, ep->uuid, ep->dir.id, ep->generation, epoch, ep->plan};
+}
+
+/* Rule 5: a destination that is ahead by epochs that are planned is believed. */
+static void ask_destination(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct txn mine = epochs_txn(st, ep->restored), found = {0};
+    struct err e;
+    stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
+    if (found.epoch > ep->recorded) ep->recorded = found.epoch;
+    if (!found.epoch && !ep->restored) return;
+    if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation)) {
+        err_set(&e, EXIT_CONFIG,
+            "%s: another pipeline named %s has written up to epoch %" PRIu64
+            " there; --pipeline names this one otherwise",
+            st->dest, ep->pipeline, found.epoch);
+        stage_fail(st, &e);
+    }
+    if (found.epoch >= ep->restored && found.epoch <= ep->planned) return;
+    err_set(&e, EXIT_CONFIG,
+        "%s: has epoch %" PRIu64 ", and the checkpoint is at epoch %" PRIu64
+        ": bring back the one that is behind, or begin anew with --reset-state",
+        st->dest, found.epoch, ep->restored);
+    stage_fail(st, &e);
+}
+
+static void restore_sink(struct stage *st, const struct json_t *newest) {
+    struct err e;
+    if (!st->sink) return;
+    if (st->sink->restore)
+        stage_must(st, st->sink->restore(st->sink, members_get(newest, "dest"), &e), &e);
+    if (st->sink->recorded) ask_destination(st);
+}
+
+/* Once a field was in an event it counts as seen by all later runs. */
+static void restore_seen(struct stage *st) {
+    if (st->epochs->restored) st->n_unseen = 0;
+}
+
+void epochs_restore(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    if (!ep) return;
+    struct json_t *newest = newest_record(st), *record = restore_record(st);
+    check_identity(st, record);
+    check_identity(st, newest);
+    stage_must(st, query_check(st, ep->dir.folder, newest != NULL, &e), &e);
+    restore_sides(st, members_get(newest, "sides"));
+    restore_sink(st, newest);
+    books_restore(&st->books, members_get(record, "books"));
+    restore_seen(st);
+    if (st->keeps) stage_must(st, st->keeps->restore(st, members_get(record, "tool"), &e), &e);
+    members_free(record);
+    members_free(newest);
+}

@@ -1,0 +1,139 @@
+#include <stdlib.h>
+
+#include "cli/epochs_inside.h"
+#include "cli/report.h"
+
+enum { TRIGGER_US = 10 * SECOND_US };
+enum { LOOK_AT_CLOCK = 64 }; /* each so many events */
+
+static uint64_t taken(struct stage *st) { return inputs_taken(st->inputs) - st->epochs->base; }
+
+static void begin_epoch(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    ep->base = inputs_taken(st->inputs);
+    ep->began_us = epochs_now(CLOCK_MONOTONIC);
+    ep->clock = 0;
+}
+
+/* Rule 3. */
+void epochs_plan(struct stage *st, bool final) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    struct plan p = {.epoch = ep->last + 1,
+        .records = taken(st),
+        .at = inputs_at(st->inputs),
+        .clock = ep->clock,
+        .final = final};
+    plan_chain(&p, ep->plan);
+    ep->plan = p.chain;
+    bool ok = plan_write(ep->dir.folder, &p, &e) || err_at(&e, "%s/%s", ep->dir.path, ep->dir.id);
+    plan_free(&ep->position);
+    ep->position = p;
+    stage_must(st, ok, &e);
+}
+
+static void cut(struct stage *st) {
+    stage_check_epoch(st);
+    epochs_plan(st, false);
+    epochs_close(st, st->epochs->position.epoch, false);
+    begin_epoch(st);
+}
+
+static bool is_due(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    uint64_t n = taken(st);
+    if (!n) return false;
+    if (!ep->clock) ep->clock = epochs_now(CLOCK_REALTIME);
+    if (st->o.has_max_per_trigger && n >= (uint64_t)st->o.max_per_trigger) return true;
+    if (ep->until_look--) return false;
+    ep->until_look = LOOK_AT_CLOCK;
+    int64_t trigger = st->o.has_trigger ? st->o.trigger : TRIGGER_US;
+    return epochs_now(CLOCK_MONOTONIC) - ep->began_us >= trigger;
+}
+
+int epochs_wait_ms(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (!ep->source || !st->inputs || !taken(st)) return -1;
+    int64_t trigger = st->o.has_trigger ? st->o.trigger : TRIGGER_US;
+    int64_t left = trigger - (epochs_now(CLOCK_MONOTONIC) - ep->began_us);
+    return left > 0 ? (int)(left / 1000 + 1) : 0;
+}
+
+/* ---- replaying: rule 7 ---- */
+
+static void check_replay(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct positions at = inputs_at(st->inputs);
+    for (size_t i = 0; i < at.n; i++) {
+        const struct input_position *want = positions_find(&ep->replay.at, at.of[i].path);
+        struct err e;
+        if (want && want->records == at.of[i].records && want->check == at.of[i].check) continue;
+        position_changed(&e);
+        err_at(&e, "%s", at.of[i].path);
+        stage_fail(st, &e);
+    }
+    positions_free(&at);
+}
+
+static void reopen(struct stage *st) {
+    st->books.blank_before += inputs_blank(st->inputs);
+    inputs_close(st->inputs);
+    stage_open_inputs(st);
+    begin_epoch(st);
+}
+
+/* The epoch that was read again has ended; the next one that is planned, or what nobody has read yet. */
+static void next_plan(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    plan_free(&ep->position);
+    ep->position = ep->replay;
+    ep->replay = (struct plan){0};
+    if (ep->last < ep->planned)
+        stage_must(st, plan_read(ep->dir.folder, ep->last + 1, &ep->replay, &e), &e);
+    reopen(st);
+}
+
+static bool replay_on(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (taken(st) < ep->replay.records || ep->replay.final) return true;
+    check_replay(st);
+    ep->plan = ep->replay.chain;
+    stage_check_epoch(st);
+    epochs_close(st, ep->replay.epoch, false);
+    next_plan(st);
+    return epochs_go_on(st);
+}
+
+/* ---- the end ---- */
+
+_Noreturn void epochs_pause_source(struct stage *st) {
+    if (taken(st)) cut(st);
+    epochs_pause(st);
+}
+
+bool epochs_input_ends(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (!ep || !ep->source) return false;
+    if (ep->replay.epoch) {
+        check_replay(st);
+        ep->plan = ep->replay.chain;
+        return false;
+    }
+    if (ep->over) epochs_end_again(st);
+    if (st->o.final) return false;
+    epochs_pause_source(st);
+}
+
+bool epochs_go_on(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (!ep->source) return true;
+    if (ep->replay.epoch) return replay_on(st);
+    if (report_stopped()) epochs_pause_source(st);
+    if (ep->over && taken(st))
+        epochs_fail(st, EXIT_CONFIG,
+            "there is new input, but the stream was brought to its final end; begin anew with "
+            "--reset-state");
+    if (is_due(st)) cut(st);
+    return true;
+}
