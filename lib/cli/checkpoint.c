@@ -100,7 +100,7 @@ static bool is_name(const char *id) {
 
 bool checkpoint_join(
     struct checkpoint *c, const char *path, const char *id, enum role role, struct err *e) {
-    *c = (struct checkpoint){path, id, role, -1, -1, -1};
+    *c = (struct checkpoint){path, id, role, -1, -1, -1, -1};
     if (!is_name(id))
         return err_set(e, EXIT_USAGE, "--id: names no folder: %s", QUOTED(slice_of(id)));
     c->root = make_path(path);
@@ -325,17 +325,29 @@ bool checkpoint_choose(
     return ok;
 }
 
-bool checkpoint_committed(const struct checkpoint *c, uint64_t *committed, struct err *e) {
+static bool look_for_sink(struct checkpoint *c, struct err *e) {
     struct stages s;
     const struct stage_folder *sink;
     uint64_t epoch;
     bool ok = stages_list(c, &s, e) && find_sink(&s, &sink, &epoch, e);
-    if (ok && epoch > *committed) {
-        ok = fsync(sink->fd) == 0 || err_errno(e, EXIT_IO, errno, "%s: cannot sync", sink->name);
-        *committed = epoch;
-    }
+    if (ok && sink) c->sink = fcntl(sink->fd, F_DUPFD_CLOEXEC, 0);
     stages_free(&s);
     return ok;
+}
+
+static bool has_acknowledged(const struct checkpoint *c, uint64_t epoch) {
+    char name[64];
+    struct stat st;
+    snprintf(name, sizeof name, "%s-%" PRIu64, records[ROLE_SINK], epoch);
+    return fstatat(c->sink, name, &st, 0) == 0;
+}
+
+bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err *e) {
+    uint64_t before = *committed;
+    if (c->sink < 0 && !look_for_sink(c, e)) return false;
+    while (c->sink >= 0 && has_acknowledged(c, *committed + 1)) ++*committed;
+    return *committed == before || fsync(c->sink) == 0 ||
+           err_errno(e, EXIT_IO, errno, "%s: cannot sync", c->path);
 }
 
 /* ---- beginning anew ---- */

@@ -24,6 +24,7 @@ struct checkpoint {
     const char *id;   /* borrowed */
     enum role role;
     int root, folder, lock; /* descriptors */
+    int sink; /* the folder of the evsink at the end, once it has acknowledged; else -1 */
 };
 
 /* "manifest", "ack", "passed": what the stage's file of an epoch is named. */
@@ -41,7 +42,7 @@ bool checkpoint_is_line(const struct checkpoint *c, struct err *e);
 bool checkpoint_choose(
     const struct checkpoint *c, uint64_t *epoch, uint64_t *planned, bool *back, struct err *e);
 /* Raises *committed by what has been acknowledged since. EXIT_IO. */
-bool checkpoint_committed(const struct checkpoint *c, uint64_t *committed, struct err *e);
+bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err *e);
 /* Is an evsink at the end running, or might one still come? */
 bool checkpoint_has_sink(const struct checkpoint *c);
 /* Everything but the locks goes. EXIT_IO. */

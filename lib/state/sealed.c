@@ -37,8 +37,10 @@ static int append(const char *p, size_t n, void *out) {
     return 0;
 }
 
-static void seal(json_t *object, struct buf *out) {
+/* The name is sealed in: an earlier file of the same role would be whole, too. */
+static void seal(json_t *object, const char *name, struct buf *out) {
     json_object_set_new(object, "version", json_integer(VERSION));
+    json_object_set_new(object, "file", json_string(name));
     if (json_dump_callback(object, append, out, JSON_COMPACT) != 0) mem_exhausted(out->n);
     json_decref(object);
     out->n--; /* the closing brace comes behind the checksum */
@@ -75,7 +77,9 @@ static bool put_in_place(
 
 bool sealed_write(int folder, const char *role, uint64_t epoch, json_t *object, struct err *e) {
     struct buf text = {0};
-    seal(object, &text);
+    char name[NAME_ROOM];
+    name_of(role, epoch, "", name);
+    seal(object, name, &text);
     bool ok = put_in_place(folder, role, epoch, buf_slice(&text), e) ||
               err_at(e, "%s-%" PRIu64, role, epoch);
     buf_free(&text);
@@ -101,17 +105,21 @@ static bool is_whole(struct slice text) {
     return memcmp(text.p + n, check, CHECK_BYTES) == 0;
 }
 
-static json_t *parse(struct slice text, struct err *e) {
+static bool is_read_here(const json_t *o, const char *name, struct err *e) {
+    json_int_t version = json_integer_value(json_object_get(o, "version"));
+    const char *file = json_string_value(json_object_get(o, "file"));
+    if (version != VERSION)
+        return err_set(e, EXIT_CONFIG, "is of version %lld, and this tool reads version %d",
+            (long long)version, VERSION);
+    return (file && strcmp(file, name) == 0) ||
+           err_set(e, EXIT_CONFIG, "is %s under another name", file ? file : "another file");
+}
+
+static json_t *parse(struct slice text, const char *name, struct err *e) {
     json_error_t why;
     json_t *o = is_whole(text) ? json_loadb(text.p, text.n, 0, &why) : NULL;
-    if (!o) {
-        err_set(e, EXIT_CONFIG, "is damaged: its checksum does not match");
-        return NULL;
-    }
-    json_int_t version = json_integer_value(json_object_get(o, "version"));
-    if (version == VERSION) return o;
-    err_set(e, EXIT_CONFIG, "is of version %lld, and this tool reads version %d",
-        (long long)version, VERSION);
+    if (!o) err_set(e, EXIT_CONFIG, "is damaged: its checksum does not match");
+    if (!o || is_read_here(o, name, e)) return o;
     json_decref(o);
     return NULL;
 }
@@ -126,7 +134,7 @@ static json_t *read_file(int folder, const char *name, struct err *e) {
     bool ok = read_all(fd, &text, e) &&
               (fsync(fd) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync"));
     close(fd);
-    json_t *o = ok ? parse(buf_slice(&text), e) : NULL;
+    json_t *o = ok ? parse(buf_slice(&text), name, e) : NULL;
     buf_free(&text);
     if (!o || sync_names(folder, e)) return o;
     json_decref(o);
