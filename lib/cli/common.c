@@ -64,6 +64,8 @@ static const struct option checkpoint_options[] = {
     {"max-per-trigger", .kind = OPTION_COUNT, .arg = "N", .help = "or after so many events",
         TO(max_per_trigger), .given = &stage_options.has_max_per_trigger},
     {"final", .kind = OPTION_FLAG, .help = "the input is complete: close all windows", TO(final)},
+    {"journal", .kind = OPTION_FLAG, .help = "standard input brings new events at each start",
+        TO(journal)},
     {"reset-state", .kind = OPTION_FLAG, .help = "forget what the checkpoint holds",
         TO(reset_state)},
 };

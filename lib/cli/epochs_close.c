@@ -72,6 +72,9 @@ static void save_state(struct stage *st, uint64_t epoch) {
 /* Rule 6: only now may go what was committed before. */
 static void release(struct stage *st) {
     struct epochs *ep = st->epochs;
+    /* Raw events are kept no longer than they must. */
+    for (; ep->source && ep->journaled < ep->committed; ep->journaled++)
+        source_journal_remove(ep->dir.folder, ep->journaled + 1);
     int64_t now = epochs_now(CLOCK_MONOTONIC);
     if (now - ep->released_us < RELEASE_US) return;
     ep->released_us = now;
@@ -137,6 +140,8 @@ static void wait_for_sink(struct stage *st) {
 _Noreturn void epochs_leave(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (ep->source) wait_for_sink(st);
+    release(st);
+    source_journal_close(ep->journal);
     exit(stage_leave(st));
 }
 

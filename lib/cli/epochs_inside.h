@@ -32,11 +32,14 @@ struct epochs {
     /* of the source stage */
     bool source;
     struct plan position; /* where the epoch at hand begins; of the last that was planned */
-    struct plan replay;   /* the epoch at hand, where replay.epoch is not 0 */
-    bool over;            /* the final end was acknowledged by an earlier run */
-    uint64_t base;        /* records that had been taken when the epoch at hand began */
-    int64_t clock;        /* its time, once it has a record */
-    int64_t began_us;     /* by the monotonic clock */
+    struct source_journal *journal; /* where sources are kept that cannot be read again, or NULL */
+    struct source_journal_reader *replayed;
+    uint64_t journaled; /* journals up to this epoch are gone */
+    struct plan replay; /* the epoch at hand, where replay.epoch is not 0 */
+    bool over;          /* the final end was acknowledged by an earlier run */
+    uint64_t base;      /* records that had been taken when the epoch at hand began */
+    int64_t clock;      /* its time, once it has a record */
+    int64_t began_us;   /* by the monotonic clock */
     unsigned until_look;
 };
 

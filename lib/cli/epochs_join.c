@@ -85,6 +85,7 @@ static void check_alone(struct stage *st) {
     } needing[] = {{"--trigger", offsetof(struct stage_options, has_trigger)},
         {"--max-per-trigger", offsetof(struct stage_options, has_max_per_trigger)},
         {"--final", offsetof(struct stage_options, final)},
+        {"--journal", offsetof(struct stage_options, journal)},
         {"--reset-state", offsetof(struct stage_options, reset_state)}};
     struct err e;
     for (size_t i = 0; i < sizeof needing / sizeof *needing; i++) {
@@ -129,6 +130,7 @@ static void start_source(struct stage *st) {
     if (ep->planned > ep->restored)
         stage_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
     ep->last = ep->committed = ep->restored;
+    ep->journaled = ep->restored ? ep->restored - 1 : 0;
 }
 
 void epochs_join(struct stage *st) {
@@ -169,15 +171,25 @@ static void name_standard_input(struct stage *st) {
     for (size_t i = 0; i < st->sources.n; i++) {
         if (strcmp(st->sources.paths[i], "-") != 0) continue;
         ssize_t n = readlink("/proc/self/fd/0", path, sizeof path);
-        if (fstat(STDIN_FILENO, &in) != 0 || !S_ISREG(in.st_mode) || n <= 0)
+        bool file = fstat(STDIN_FILENO, &in) == 0 && S_ISREG(in.st_mode) && n > 0;
+        if (!file && st->o.journal) continue;
+        if (!file)
             epochs_fail(st, EXIT_USAGE,
                 "standard input is a pipe, which cannot be read again after a crash: name the "
-                "files");
+                "files, or say --journal where each start brings new events");
         free(st->sources.paths[i]);
         st->sources.paths[i] = mem_str((struct slice){path, (size_t)n});
     }
 }
 
+static void open_journal(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    if (!ep->journal) ep->journal = source_journal_open(ep->dir.folder, &e);
+    epochs_must(st, ep->journal != NULL, &e);
+}
+
+/* What can be read but once goes into the journal; so does all else then, in the order of reading. */
 static void check_sources(struct stage *st) {
     struct err e;
     name_standard_input(st);
@@ -186,6 +198,10 @@ static void check_sources(struct stage *st) {
         size_t at;
         bool named = utf8_valid(slice_of(path), &at);
         if (named && source_is_regular(path)) continue;
+        if (named && (st->o.journal || strcmp(path, "-") != 0)) {
+            open_journal(st);
+            continue;
+        }
         err_set(&e, EXIT_USAGE, "%s: %s", path,
             named ? "is no file, and cannot be read again after a crash"
                   : "is a name that is not UTF-8, which the checkpoint cannot keep");
@@ -193,15 +209,27 @@ static void check_sources(struct stage *st) {
     }
 }
 
+static void replay_journal(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    ep->replayed = source_journal_read(ep->dir.folder, ep->replay.epoch, ep->replay.journal, &e);
+    epochs_must(st, ep->replayed != NULL, &e);
+}
+
 void epochs_choose_inputs(struct stage *st, struct inputs_options *o) {
     struct epochs *ep = st->epochs;
     if (!ep || !ep->source) return;
     bool replays = ep->replay.epoch > 0;
     if (!replays) check_sources(st);
+    source_journal_reader_close(ep->replayed);
+    ep->replayed = NULL;
+    if (ep->replay.journaled) replay_journal(st);
     o->is_resumed = true;
     o->sources = replays ? paths_of(&ep->replay.at) : st->sources;
+    o->journal = replays ? NULL : ep->journal;
+    o->replay = ep->replayed;
     o->from = ep->position.epoch ? &ep->position.at : NULL;
-    o->upto = replays ? &ep->replay.at : NULL;
+    o->upto = replays && !ep->replayed ? &ep->replay.at : NULL;
     o->decode.whole_lines = !replays && !st->o.final;
     ep->base = 0;
 }

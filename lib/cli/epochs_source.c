@@ -24,6 +24,10 @@ void epochs_plan(struct stage *st, bool final) {
         .at = inputs_at(st->inputs),
         .clock = ep->clock,
         .final = final};
+    if (ep->journal) {
+        p.journaled = true;
+        epochs_must(st, source_journal_seal(ep->journal, p.epoch, &p.journal, &e), &e);
+    }
     plan_chain(&p, ep->plan);
     ep->plan = p.chain;
     bool ok = plan_write(ep->dir.folder, &p, &e) || err_at(&e, "%s/%s", ep->dir.path, ep->dir.id);
@@ -63,6 +67,7 @@ int epochs_wait_ms(struct stage *st) {
 
 static void check_replay(struct stage *st) {
     struct epochs *ep = st->epochs;
+    if (ep->replay.journaled) return; /* the journal has its own checksum */
     struct positions at = inputs_at(st->inputs);
     for (size_t i = 0; i < at.n; i++) {
         const struct input_position *want = positions_find(&ep->replay.at, at.of[i].path);
@@ -78,6 +83,7 @@ static void check_replay(struct stage *st) {
 static void reopen(struct stage *st) {
     st->books.blank_before += inputs_blank(st->inputs);
     inputs_close(st->inputs);
+    st->inputs = NULL;
     stage_open_inputs(st);
     begin_epoch(st);
 }
@@ -96,7 +102,9 @@ static void next_plan(struct stage *st) {
 
 static bool replay_on(struct stage *st) {
     struct epochs *ep = st->epochs;
+    struct err e;
     if (taken(st) < ep->replay.records || ep->replay.final) return true;
+    stage_must(st, inputs_meet_ends(st->inputs, &e), &e);
     check_replay(st);
     ep->plan = ep->replay.chain;
     stage_check_epoch(st);
@@ -127,7 +135,7 @@ bool epochs_input_ends(struct stage *st) {
 
 bool epochs_go_on(struct stage *st) {
     struct epochs *ep = st->epochs;
-    if (!ep->source) return true;
+    if (!ep->source || !st->inputs) return true;
     if (ep->replay.epoch) return replay_on(st);
     if (report_stopped()) epochs_pause_source(st);
     if (ep->over && taken(st))

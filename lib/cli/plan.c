@@ -30,7 +30,7 @@ static struct json_t *save_position(const struct input_position *p) {
 static uint64_t mix(uint64_t chain, uint64_t v) { return hash_bytes(&v, sizeof v, chain); }
 
 void plan_chain(struct plan *p, uint64_t before) {
-    p->chain = mix(mix(mix(before, p->epoch), p->records), p->final);
+    p->chain = mix(mix(mix(mix(before, p->epoch), p->records), p->final), p->journal);
     for (size_t i = 0; i < p->at.n; i++) {
         const struct input_position *at = &p->at.of[i];
         p->chain = hash_bytes(at->path, strlen(at->path), p->chain);
@@ -45,6 +45,7 @@ bool plan_write(int folder, const struct plan *p, struct err *e) {
     members_set_number(o, "clock", p->clock);
     members_set_flag(o, "final", p->final);
     members_set_flag(o, "journaled", p->journaled);
+    if (p->journaled) members_set_hash(o, "journal", p->journal);
     members_set_hash(o, "chain", p->chain);
     members_set_flag(o, "watermarks", p->at.merges);
     members_set_number(o, "watermark", p->at.stream);
@@ -78,6 +79,7 @@ bool plan_read(int folder, uint64_t epoch, struct plan *p, struct err *e) {
         .clock = members_number(o, "clock"),
         .final = members_flag(o, "final"),
         .journaled = members_flag(o, "journaled"),
+        .journal = members_hash(o, "journal"),
         .chain = members_hash(o, "chain"),
         .at = {.n = members_size(inputs),
             .merges = members_flag(o, "watermarks"),

@@ -13,6 +13,7 @@ struct plan {
     int64_t clock;       /* the epoch's: µs */
     bool final;          /* it ends with the stream */
     uint64_t chain;      /* a hash of this plan and all before it */
+    uint64_t journal;    /* and the check of that journal */
     bool journaled;      /* its records are in the journal: the inputs cannot be read again */
 };
 void plan_free(struct plan *p);

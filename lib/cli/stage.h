@@ -39,7 +39,7 @@ struct stage_options {
     /* checkpoint */
     const char *checkpoint, *pipeline, *id;
     int64_t trigger, max_per_trigger;
-    bool has_trigger, has_max_per_trigger, final, reset_state;
+    bool has_trigger, has_max_per_trigger, final, journal, reset_state;
 };
 
 /* A field that the command line names. */

@@ -32,6 +32,13 @@ struct inputs {
     uint64_t taken;  /* records */
     uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
     struct positions from, upto; /* copies */
+    struct event next;           /* of the replay, read already */
+    enum decoded next_is;
+    size_t next_of;
+    bool next_carries, has_next;
+    struct err next_why;
+    struct control watermark; /* of a replayed record */
+    struct json_field *fields;
 };
 
 /* Lines are gone on with where the last one ended; all else is decoded up to there. */
@@ -90,20 +97,71 @@ static enum decoded fetch(struct input *i, struct event *ev, struct err *e) {
     return i->pending;
 }
 
+/* ---- records that are kept ---- */
+
+static bool keep(struct inputs *in, const struct input *i, enum decoded what,
+    const struct event *ev, const struct err *why, struct err *e) {
+    size_t index = (size_t)(i - in->all);
+    if (!in->o.journal) return true;
+    struct event kept = *ev;
+    if (what == DECODED_CONTROL) kept.watermark = ev->control->watermark;
+    if (what == DECODED_CONTROL && ev->control->kind != CONTROL_WATERMARK) return true;
+    return source_journal_add(in->o.journal, index, i->carries, what, &kept, why, e);
+}
+
+static void look_at_next(struct inputs *in) {
+    if (in->has_next) return;
+    in->next = (struct event){.text = {"", 0}};
+    in->next_is = source_journal_next(
+        in->o.replay, &in->next_of, &in->next_carries, &in->next, &in->next_why);
+    in->has_next = true;
+}
+
+static enum decoded scan_again(struct inputs *in, struct event *ev, struct err *e) {
+    if (!in->fields) in->fields = mem_zero((size_t)json_wanted(in->o.scanner), sizeof *in->fields);
+    ev->fields = in->fields;
+    const char *limit = ev->text.p + ev->text.n + JSON_SLACK;
+    if (json_scan(in->o.scanner, ev->text, limit, ev->fields, e)) return DECODED_EVENT;
+    return DECODED_FAILED;
+}
+
+static enum decoded fetch_replayed(struct inputs *in, struct event *ev, struct err *e) {
+    look_at_next(in);
+    if (in->next_is == DECODED_END && in->next_of >= in->n) return DECODED_END;
+    in->has_next = false;
+    in->current = &in->all[in->next_of];
+    in->current->carries = in->next_carries;
+    *ev = in->next;
+    *e = in->next_why;
+    if (in->next_is == DECODED_EVENT) return scan_again(in, ev, e);
+    in->watermark = (struct control){.kind = CONTROL_WATERMARK, .watermark = ev->watermark};
+    ev->control = &in->watermark;
+    return in->next_is;
+}
+
+static void take(struct inputs *in, struct input *i, const struct event *ev) {
+    position_add(&i->at, ev->text);
+    i->at.lines = ev->line;
+    bool known = i->decoder && i->decoder->offset;
+    i->at.offset = known ? i->decoder->offset(i->decoder) : 0;
+    in->taken++;
+}
+
 /* The same of an input that may be gone on with later. */
-static enum decoded fetch_on(struct inputs *in, struct input *i, struct event *ev, struct err *e) {
+static enum decoded fetch_on(struct inputs *in, struct event *ev, struct err *e) {
+    struct input *i = in->current;
     if (i->upto && i->at.records == i->upto->records) return DECODED_END;
     ev->text = (struct slice){"", 0};
-    enum decoded what = fetch(i, ev, e);
+    enum decoded what = in->o.replay ? fetch_replayed(in, ev, e) : fetch(i, ev, e);
+    i = in->current;
+    struct err failed = *e;
     if (what == DECODED_END && i->upto) {
         (void)position_changed(e);
         return DECODED_FAILED;
     }
-    if (what > DECODED_CONTROL) return what;
-    position_add(&i->at, ev->text);
-    i->at.lines = ev->line;
-    i->at.offset = i->decoder->offset ? i->decoder->offset(i->decoder) : 0;
-    in->taken++;
+    if (what <= DECODED_CONTROL || what == DECODED_END)
+        if (!keep(in, i, what, ev, &failed, e)) return DECODED_FAILED;
+    if (what <= DECODED_CONTROL) take(in, i, ev);
     return what;
 }
 
@@ -157,9 +215,9 @@ static bool begin_one(struct inputs *in, size_t k, struct err *e) {
     struct input *i = &in->all[k];
     int64_t first = i->at.begun ? i->at.watermark : TIME_MIN - DAY_US;
     bool empty = is_at_end(i);
-    bool ok = empty || i->at.begun || in->n == 1 ? true
-              : source_is_regular(i->path)       ? begin_file(in, i, &first, &empty, e)
-                                                 : begin_held(in, i, &first, &empty, e);
+    bool ok = empty || i->at.begun || in->n == 1 || in->o.replay ? true
+              : source_is_regular(i->path) ? begin_file(in, i, &first, &empty, e)
+                                           : begin_held(in, i, &first, &empty, e);
     if (!ok) return false;
     if (empty) {
         input_close(in, i);
@@ -188,6 +246,7 @@ static bool choose(struct inputs *in, struct err *e) {
     if (in->merges)
         in->current = in->watermarks.n ? &in->all[watermarks_next(&in->watermarks)] : NULL;
     else if (!in->current) in->current = in->all;
+    if (in->o.replay) return true;
     while (!in->merges && in->current && !in->current->decoder && is_at_end(in->current))
         in->current = in->current + 1 < in->all + in->n ? in->current + 1 : NULL;
     if (!in->current || in->current->decoder) return true;
@@ -198,7 +257,8 @@ static bool choose(struct inputs *in, struct err *e) {
 static bool find_merges(struct inputs *in, struct err *e) {
     struct input *first = in->all;
     in->merges = in->o.has_lateness || in->from.merges;
-    if (in->merges || !in->n || (in->n > 1 && !source_is_regular(first->path))) return true;
+    if (in->merges || !in->n || in->o.replay || (in->n > 1 && !source_is_regular(first->path)))
+        return true;
     if (!input_open(in, first, e)) return false;
     in->merges = first->carries;
     if (in->n > 1) input_close(in, first);
@@ -209,6 +269,9 @@ static bool find_merges(struct inputs *in, struct err *e) {
 static void find_position(struct inputs *in, struct input *i) {
     const struct input_position *from = positions_find(&in->from, i->path);
     if (from) i->at = *from;
+    /* What cannot be read again begins anew each time; only its watermark stays. */
+    if (from && !source_is_regular(i->path))
+        i->at = (struct input_position){.begun = from->begun, .watermark = from->watermark};
     i->at.path = (char *)(uintptr_t)i->path;
     i->upto = positions_find(&in->upto, i->path);
 }
@@ -249,13 +312,14 @@ void inputs_close(struct inputs *in) {
     watermarks_free(&in->watermarks);
     positions_free(&in->from);
     positions_free(&in->upto);
+    free(in->fields);
     free(in->all);
     free(in);
 }
 
 static bool finish_current(struct inputs *in, struct err *e) {
     uint64_t at;
-    source_position(in->current->bytes, &at, &in->current->at.size);
+    if (in->current->decoder) source_position(in->current->bytes, &at, &in->current->at.size);
     in->current->at.ended = true;
     input_close(in, in->current);
     in->reached = inputs_reached(in);
@@ -293,8 +357,7 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
     settle(in);
     if (in->n > 1 && in->current && !choose(in, e)) return DECODED_FAILED;
     while (in->current) {
-        enum decoded d =
-            in->o.is_resumed ? fetch_on(in, in->current, ev, e) : fetch(in->current, ev, e);
+        enum decoded d = in->o.is_resumed ? fetch_on(in, ev, e) : fetch(in->current, ev, e);
         if (d == DECODED_END) {
             if (!finish_current(in, e)) return DECODED_FAILED;
             continue;
@@ -328,6 +391,26 @@ int64_t inputs_reached(struct inputs *in) {
 int64_t inputs_watermark(struct inputs *in) {
     int64_t reached = inputs_reached(in);
     return in->current ? reached : TIME_END;
+}
+
+static bool is_met(struct inputs *in) {
+    const struct input *i = in->current;
+    if (!i) return false;
+    if (!in->o.replay)
+        return i->upto && i->at.records == i->upto->records && i->upto->ended && !i->at.ended;
+    look_at_next(in);
+    return in->next_is == DECODED_END && in->next_of < in->n;
+}
+
+bool inputs_meet_ends(struct inputs *in, struct err *e) {
+    settle(in);
+    if (in->n > 1 && in->current && !choose(in, e)) return false;
+    while (is_met(in)) {
+        struct event ignored;
+        if (in->o.replay) (void)fetch_replayed(in, &ignored, e);
+        if (!finish_current(in, e)) return false;
+    }
+    return true;
 }
 
 uint64_t inputs_taken(const struct inputs *in) { return in->taken; }

@@ -9,6 +9,7 @@
 #define EV_SOURCE_INPUTS_H
 
 #include "op/watermark.h"
+#include "source/journal.h"
 #include "source/position.h"
 #include "source/source.h"
 
@@ -29,7 +30,10 @@ struct inputs_options {
     bool is_resumed;
     const struct positions
         *from; /* how far they were read before, or NULL; borrowed while opening */
-    const struct positions *upto; /* where they end, whatever comes behind; or NULL, so too */
+    const struct positions *upto;   /* where they end, whatever comes behind; or NULL, so too */
+    struct source_journal *journal; /* where each record is kept; borrowed, may be NULL */
+    struct source_journal_reader
+        *replay; /* the records come from there, and no input is opened; or NULL, so too */
 };
 
 struct inputs;
@@ -44,6 +48,8 @@ void inputs_close(struct inputs *in);
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e);
 /* The event at hand was bad after all: it moves nothing. */
 void inputs_forget(struct inputs *in);
+/* With upto or replay: inputs that had met their end when the epoch was cut do so now. */
+bool inputs_meet_ends(struct inputs *in, struct err *e);
 /* Records that were taken since the inputs were opened. */
 uint64_t inputs_taken(const struct inputs *in);
 /* How far all were read; owned by the caller. With is_resumed. */
