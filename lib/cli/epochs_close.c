@@ -49,8 +49,8 @@ static void publish_sink(struct stage *st, uint64_t epoch, bool final) {
     struct epochs *ep = st->epochs;
     struct txn t = epochs_txn(st, epoch);
     struct err e;
-    bool has = epoch <= ep->recorded;
-    bool ok = has ? st->sink->drop(st->sink, &e) : st->sink->commit(st->sink, &t, &e);
+    bool has = epoch <= ep->recorded, lies_there = has || epoch <= ep->at_dest;
+    bool ok = lies_there ? st->sink->drop(st->sink, &e) : st->sink->commit(st->sink, &t, &e);
     ok = ok && (!final || !st->sink->finish || st->sink->finish(st->sink, &e));
     stage_must(st, ok, &e);
     crash_point("sink-published", epoch);

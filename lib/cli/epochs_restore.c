@@ -145,7 +145,7 @@ static void ask_destination(struct stage *st) {
     struct txn mine = epochs_txn(st, ep->restored), found = {0};
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
-    if (found.epoch > ep->recorded) ep->recorded = found.epoch;
+    ep->at_dest = found.epoch;
     if (!found.epoch && !ep->restored) return;
     if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation)) {
         err_set(&e, EXIT_CONFIG,

@@ -173,6 +173,16 @@ static bool is_recorded(const struct folder *f, const struct txn *t) {
            k->epoch >= t->epoch;
 }
 
+/* A copied checkpoint may have planned its epochs anew, with the folder still ahead of it. */
+static bool is_as_planned(const struct folder *f, const struct txn *t, struct err *e) {
+    const struct log_key *k = journal_newest(f, t->pipeline);
+    return k->epoch > t->epoch || !k->plan || !t->plan || k->plan == t->plan ||
+           err_set(e, EXIT_CONFIG,
+               "epoch %llu is there, and of other events; name this pipeline otherwise, or begin "
+               "anew with --reset-state",
+               (unsigned long long)t->epoch);
+}
+
 static struct log_line txn_line(const struct folder *f, const struct txn *t) {
     struct log_line l = {.kind = LOG_TXN, .sink = slice_of(f->id), .run = slice_of(f->run)};
     l.rerun = t ? journal_rerun(f, t) : f->plain_rerun;
@@ -181,6 +191,7 @@ static struct log_line txn_line(const struct folder *f, const struct txn *t) {
     l.uuid = slice_of(t->uuid);
     l.generation = t->generation;
     l.epoch = t->epoch;
+    l.plan = t->plan;
     return l;
 }
 
@@ -190,7 +201,7 @@ static bool commit(struct folder *f, const struct txn *t, struct err *e) {
         return err_set(e, EXIT_BUG, "epoch %llu of %s", (unsigned long long)t->epoch, t->sink);
     if (t && is_recorded(f, t)) {
         parts_forget(f);
-        return true;
+        return is_as_planned(f, t, e);
     }
     if (!publish(&c, e)) return false;
     view_note(&f->view, &c.txn);

@@ -197,6 +197,7 @@ static bool folder_recorded(
     found->uuid = k->uuid;
     found->generation = k->generation;
     found->epoch = k->epoch;
+    found->plan = k->plan;
     return true;
 }
 

@@ -38,7 +38,7 @@ struct part_file {
 struct log_key {
     char *sink, *run, *pipeline, *uuid; /* pipeline, uuid NULL: a run without a checkpoint */
     int64_t generation;
-    uint64_t epoch, rerun;
+    uint64_t epoch, plan, rerun;
     uint64_t order;       /* the higher the newer */
     struct names removes; /* of the newest record of its sink: they may still lie where they were */
 };

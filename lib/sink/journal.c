@@ -58,6 +58,8 @@ static bool list_names(int at, struct names *out, struct err *e) {
 static bool read_log(struct folder *f, struct opening *o, struct err *e) {
     if (!list_names(f->tmp, &o->tmp, e)) return err_at(e, "_tmp");
     if (!log_each(f->dir, UINT64_MAX, visit, o, &f->seen, e)) return false;
+    /* Who wrote a record may have died before its name was durable, and now we rely on it. */
+    if (!sync_folder(f->log, e)) return false;
     names_sort(&o->removed);
     names_without(&f->mine, &o->removed);
     names_without(&o->waiting, &o->removed);

@@ -68,8 +68,8 @@ struct sink {
     /* All is well: publish what was put since the last time. A signal is looked at (base/io.h) until it cannot be
      * taken back. t is NULL without epochs: the sink is to be closed after it, whether it worked or not. */
     bool (*commit)(struct sink *s, const struct txn *t, struct err *e);
-    /* What the destination itself says of this pipeline's sink: the newest epoch, 0 for none, with uuid and generation,
-     * which live as long as the sink. NULL: it keeps no record. */
+    /* What the destination itself says of this pipeline's sink: the newest epoch, 0 for none, with uuid, generation and plan
+     * (0: it knows none); strings live as long as the sink. NULL: it keeps no record. */
     bool (*recorded)(struct sink *s, const struct txn *of, struct txn *found, struct err *e);
     /* Forgets what was put since the last commit: EXIT_IO. By epochs only. */
     bool (*drop)(struct sink *s, struct err *e);

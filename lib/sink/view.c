@@ -72,6 +72,7 @@ void view_note(struct log_view *v, const struct log_line *txn) {
     }
     k->generation = txn->generation;
     k->epoch = txn->epoch;
+    k->plan = txn->plan;
     k->rerun = txn->rerun;
     k->order = ++v->order;
     /* Whoever writes a record for a sink has finished its last one. */
@@ -110,5 +111,6 @@ struct log_line view_line(const struct log_key *k) {
         .uuid = text_of(k->uuid),
         .generation = k->generation,
         .epoch = k->epoch,
+        .plan = k->plan,
         .rerun = k->rerun};
 }

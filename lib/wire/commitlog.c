@@ -17,6 +17,7 @@ enum field {
     F_UUID,
     F_GENERATION,
     F_EPOCH,
+    F_PLAN,
     F_RERUN,
     F_ADD,
     F_ADD_PATH,
@@ -40,6 +41,7 @@ static const char *const paths[FIELDS] = {
     [F_UUID] = "txn.uuid",
     [F_GENERATION] = "txn.generation",
     [F_EPOCH] = "txn.epoch",
+    [F_PLAN] = "txn.plan",
     [F_RERUN] = "txn.rerun",
     [F_ADD] = "add",
     [F_ADD_PATH] = "add.path",
@@ -85,6 +87,7 @@ static void add_txn(struct buf *out, const struct log_line *l) {
         add_text(out, "pipeline", l->pipeline);
         add_text(out, "uuid", l->uuid);
         buf_printf(out, ",\"generation\":%" PRId64 ",\"epoch\":%" PRIu64, l->generation, l->epoch);
+        if (l->plan) buf_printf(out, ",\"plan\":\"%016" PRIx64 "\"", l->plan);
     }
     buf_adds(out, "}}\n");
 }
@@ -176,6 +179,20 @@ static bool get_text(const struct json_field *f, struct buf *scratch, struct sli
                         !memchr(out->p, 0, out->n));
 }
 
+/* 16 digits. */
+static bool get_hash(const struct json_field *f, uint64_t *out) {
+    static const char digits[] = "0123456789abcdef";
+    *out = 0;
+    if (!f->p) return true;
+    if (f->kind != JSON_STRING || f->n != 16) return false;
+    for (uint32_t i = 0; i < f->n; i++) {
+        const char *digit = memchr(digits, f->p[i], 16);
+        if (!digit) return false;
+        *out = *out << 4 | (uint64_t)(digit - digits);
+    }
+    return true;
+}
+
 /* A log may come from anywhere: no path in it leads out of its folder, or to what is hidden there. */
 static bool is_below(struct slice path) {
     if (!path.n || path.n > LOG_PATH_MAX || path.p[path.n - 1] == '/') return false;
@@ -209,7 +226,8 @@ static bool read_txn(struct log_parser *p, struct log_line *out, struct err *e) 
               get_text(&f[F_PIPELINE], &p->scratch[2], &out->pipeline) &&
               get_text(&f[F_UUID], &p->scratch[3], &out->uuid) &&
               get_number(&f[F_GENERATION], 0, &out->generation) &&
-              get_count(&f[F_EPOCH], &out->epoch) && get_count(&f[F_RERUN], &out->rerun);
+              get_count(&f[F_EPOCH], &out->epoch) && get_hash(&f[F_PLAN], &out->plan) &&
+              get_count(&f[F_RERUN], &out->rerun);
     return (ok && !out->pipeline.p == !out->uuid.p) || bad(e, "a txn is not understood");
 }
 

@@ -33,6 +33,7 @@ struct log_line {
     struct slice sink, run, pipeline, uuid; /* of a run without a checkpoint no pipeline and uuid */
     int64_t generation;
     uint64_t epoch;
+    uint64_t plan;  /* a hash of what was planned up to that epoch; 0: not known */
     uint64_t rerun; /* K of its file names, 0 for none */
     uint64_t lines; /* end */
 };

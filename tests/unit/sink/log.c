@@ -167,6 +167,11 @@ static void epochs_add_and_are_recorded(void) {
     CHECK(s->recorded(s, &other, &found, &e) && found.epoch == 0);
     /* Already there: dropped. */
     CHECK(put_and_commit(s, "{\"twice\":1}", &two));
+    three.plan = 1;
+    three.epoch = 10;
+    CHECK(s->commit(s, &three, &e) && s->recorded(s, &one, &found, &e) && found.plan == 1);
+    three.plan = 2;
+    CHECK(!put_and_commit(s, "{\"other\":1}", &three) && e.code == EXIT_CONFIG);
     s->close(s);
     CHECK_ROWS("{\"n\":7} {\"n\":8} ");
     CHECK(shell("test -z \"$(ls f/_tmp | grep -v lock)\""));

@@ -41,7 +41,7 @@ static void lines_come_back_as_they_were(void) {
     CHECK_SAME(ONE("{\"txn\":{\"sink\":\"evsink\",\"run\":\"2025-11-14\",\"rerun\":3}}"));
     CHECK_SAME(
         ONE("{\"txn\":{\"sink\":\"a b\\\"\",\"run\":\"0\",\"pipeline\":\"\xC3\xA9\",\"uuid\":"
-            "\"u\",\"generation\":2,\"epoch\":999999999999999999}}"));
+            "\"u\",\"generation\":2,\"epoch\":999999999999999999,\"plan\":\"00ff0123456789ab\"}}"));
     CHECK_SAME(ONE("{\"add\":{\"path\":\"c=%2F/x=._\xC3\xA9/a-0-0.csv.gz\",\"size\":0}}"));
     CHECK_SAME(ONE("{\"add\":{\"path\":\"a\",\"size\":12,\"rows\":0,\"least\":\"2025-11-14T02:00:"
                    "00Z\",\"greatest\":\"2025-11-14T02:00:00.000001Z\"}}"));
