@@ -50,6 +50,11 @@ static void publish_sink(struct stage *st, uint64_t epoch, bool final) {
     struct txn t = epochs_txn(st, epoch);
     struct err e;
     bool has = epoch <= ep->recorded, lies_there = has || epoch <= ep->at_dest;
+    if (epoch == ep->at_dest && ep->plan != ep->plan_at_dest)
+        epochs_fail(st, EXIT_CONFIG,
+            "the destination has another epoch of this number: the checkpoint is a copy of one "
+            "that "
+            "went on; go on with that, or begin anew with --reset-state");
     bool ok = lies_there ? st->sink->drop(st->sink, &e) : st->sink->commit(st->sink, &t, &e);
     ok = ok && (!final || !st->sink->finish || st->sink->finish(st->sink, &e));
     stage_must(st, ok, &e);
@@ -110,7 +115,8 @@ void epochs_close(struct stage *st, uint64_t epoch, bool final) {
                  .final = final,
                  .epoch = epoch,
                  .previous = ep->last,
-                 .committed = committed_at(st, epoch)});
+                 .committed = committed_at(st, epoch),
+                 .plan = ep->plan});
     crash_point("barrier-sent", epoch);
     ep->last = epoch;
     release(st);
@@ -156,7 +162,8 @@ _Noreturn void epochs_pause(struct stage *st) {
     tell(st, (struct control){.kind = CONTROL_END,
                  .epoch = ep->last,
                  .previous = ep->last,
-                 .committed = committed_at(st, ep->last)});
+                 .committed = committed_at(st, ep->last),
+                 .plan = ep->plan});
     epochs_leave(st);
 }
 
@@ -167,6 +174,7 @@ _Noreturn void epochs_end_again(struct stage *st) {
                  .final = true,
                  .epoch = ep->last,
                  .previous = ep->last,
-                 .committed = committed_at(st, ep->last)});
+                 .committed = committed_at(st, ep->last),
+                 .plan = ep->plan});
     epochs_leave(st);
 }

@@ -146,6 +146,7 @@ static void ask_destination(struct stage *st) {
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
     ep->at_dest = found.epoch;
+    ep->plan_at_dest = found.plan;
     if (!found.epoch && !ep->restored) return;
     if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation)) {
         err_set(&e, EXIT_CONFIG,
