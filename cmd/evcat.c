@@ -7,9 +7,10 @@
 #include "cli/describe.h"
 #include "cli/projection.h"
 #include "cli/stage.h"
+#include "json/value.h"
 
 static struct {
-    const char *fields, *since, *until;
+    const char *fields, *since, *until, *stamp;
     int64_t limit, rate;
     bool has_limit, has_rate, describe;
     int64_t from, before; /* --since and --until */
@@ -25,6 +26,8 @@ static const struct option options[] = {
         .to = &o.until},
     {"limit", .kind = OPTION_COUNT, .arg = "N", .help = "stop after this many events",
         .to = &o.limit, .given = &o.has_limit},
+    {"stamp", .kind = OPTION_TEXT, .arg = "FIELD", .help = "add the time of arrival in this field",
+        .to = &o.stamp},
     {"rate", .kind = OPTION_COUNT, .arg = "N", .help = "at most this many events a second",
         .to = &o.rate, .given = &o.has_rate},
     {"unwrap", .kind = OPTION_FLAG, .help = "take the events out of late and reject files",
@@ -100,6 +103,22 @@ static bool next(struct event *ev) {
     return false;
 }
 
+/* The object with one member more. */
+static struct slice stamped(struct slice object) {
+    static struct buf out;
+    const char *brace = memrchr(object.p, '}', object.n), *first = memchr(object.p, '{', object.n);
+    const char *last = brace - 1;
+    while (last > first && strchr(" \t\r\n", *last)) last--;
+    out.n = 0;
+    buf_add(&out, object.p, (size_t)(last + 1 - object.p));
+    if (last > first) buf_addc(&out, ',');
+    json_write_string(&out, slice_of(o.stamp));
+    buf_adds(&out, ":\"");
+    buf_add_time(&out, stage_clock(&st));
+    buf_adds(&out, "\"}");
+    return buf_slice(&out);
+}
+
 int main(int argc, char **argv) {
     memcpy(groups,
         (struct option_group[]){{"evcat", options, sizeof options / sizeof *options},
@@ -126,6 +145,7 @@ int main(int argc, char **argv) {
     while (next(&ev)) {
         if (o.has_rate) pace(o.rate);
         struct slice text = fields ? projection_apply(fields, &ev) : ev.text;
+        if (o.stamp) text = stamped(text);
         buf_add_slice(out_begin(&st.out, ev.time, ev.watermark), text);
         stage_must(&st, out_end(&st.out, &e), &e);
     }

@@ -212,6 +212,11 @@ static bool save(struct stage *s, struct state *state, struct json_t **saved, st
     return true;
 }
 
+static size_t remembers(struct stage *s) {
+    (void)s;
+    return seen_bytes(&seen);
+}
+
 static const struct stage_keeps keeps = {tables, 1, load, restore, save};
 
 static void check_watermarks(void) {
@@ -235,6 +240,7 @@ int main(int argc, char **argv) {
     st.takes = takes;
     st.batch = settle;
     st.keeps = &keeps;
+    st.remembers = remembers;
     stage_open(&st, st.o.input);
     check_watermarks();
 

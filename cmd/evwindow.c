@@ -377,6 +377,11 @@ static bool save(struct stage *s, struct state *state, struct json_t **saved, st
 
 static const struct stage_keeps keeps = {tables, WINDOW_TABLES, load, restore, save};
 
+static size_t remembers(struct stage *s) {
+    (void)s;
+    return windows_bytes(windows);
+}
+
 static void left_open(struct stage *s, struct buf *out) {
     size_t n = windows_open(windows);
     (void)s;
@@ -444,6 +449,7 @@ int main(int argc, char **argv) {
     st.hint = hint;
     st.keeps = &keeps;
     st.left_open = left_open;
+    st.remembers = remembers;
     st.holds = holds;
     st.time_of_rows = time_of_rows;
     stage_open(&st, st.o.input);

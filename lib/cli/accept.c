@@ -164,12 +164,27 @@ static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
     return true;
 }
 
+/* One wrong clock must not make all others late. */
+static bool is_past(struct stage *st, const struct event *ev, struct err *e) {
+    int64_t clock = stage_clock(st);
+    if (ev->time <= time_add(clock, st->o.max_future)) return true;
+    struct buf now = {0};
+    buf_add_time(&now, clock);
+    const struct json_field *f = st->time_field >= 0 ? &ev->fields[st->time_field] : NULL;
+    bad_value(st, "future", st->wanted[st->time_field].path, f);
+    err_set(e, EXIT_BAD_DATA, "%s: %s is beyond --max-future, the clock says %.*s",
+        st->wanted[st->time_field].path, QUOTED(json_slice(f)), (int)now.n, now.p);
+    buf_free(&now);
+    return false;
+}
+
 static bool is_good(struct stage *st, struct event *ev, bool peek, struct err *e) {
     if (st->unwraps) ev->time = TIME_NONE; /* that of the envelope */
     if (st->unwraps && !unwrap(st, ev, e)) return false;
     if (st->n_unseen && !peek) fields_seen(st, ev);
     if (st->n_required && !has_required(st, ev, e)) return false;
-    return ev->time != TIME_NONE || !st->needs_time || read_time(st, ev, e);
+    if (ev->time == TIME_NONE && st->needs_time && !read_time(st, ev, e)) return false;
+    return !st->o.has_max_future || is_past(st, ev, e);
 }
 
 /* Will --where and the tool take it, too? What --where leaves out is not looked at further. */

@@ -22,6 +22,9 @@ static const struct option time_options[] = {
     {"time-unit", .kind = OPTION_TEXT, .arg = "U",
         .help = "of numbers: s ms us ns; guessed otherwise", TO(time_unit), .hint = HINT_WORDS,
         .words = "s ms us ns"},
+    {"max-future", .kind = OPTION_DURATION, .arg = "D",
+        .help = "a time so far beyond the clock is bad input", TO(max_future),
+        .given = &stage_options.has_max_future},
     {"tz", .kind = OPTION_TEXT, .arg = "ZONE", .help = "of times without an offset, and of days",
         TO(tz)},
 };
@@ -68,6 +71,11 @@ static const struct option checkpoint_options[] = {
         TO(journal)},
     {"reset-state", .kind = OPTION_FLAG, .help = "forget what the checkpoint holds",
         TO(reset_state)},
+    {"output", .kind = OPTION_TEXT, .arg = "O", .help = "then keep or replace what DEST holds",
+        TO(output), .hint = HINT_WORDS, .words = "keep replace"},
+    {"state-limit", .kind = OPTION_SIZE, .arg = "SIZE",
+        .help = "more to remember than this ends the run", TO(state_limit),
+        .given = &stage_options.has_state_limit},
 };
 
 static const struct option common_options[] = {
@@ -150,7 +158,7 @@ static void from_environment(struct stage *st) {
 
 void stage_need_time(struct stage *st, struct texts sources) {
     bool can_merge = st->o.time && st->o.has_lateness && sources.n > 0;
-    st->needs_time = st->needs_time || st->names_time || can_merge;
+    st->needs_time = st->needs_time || st->names_time || can_merge || st->o.has_max_future;
 }
 
 /* N, or P%: a number of events or a share of all. */

@@ -9,6 +9,7 @@
 void epochs_join(struct stage *st);
 int epochs_folder(const struct stage *st); /* -1 without */
 struct state *epochs_state(const struct stage *st);
+int64_t epochs_clock(struct stage *st); /* of the source stage, µs */
 /* From where and how far the source stage reads. */
 void epochs_choose_inputs(struct stage *st, struct inputs_options *o);
 /* A stage that is not the source is told what to restore by the stream that it reads; without a checkpoint there must be

@@ -20,6 +20,7 @@ struct epochs {
     struct checkpoint dir;
     char *pipeline, *uuid; /* owned */
     int64_t generation;
+    bool keeps_output;          /* of the generation before */
     uint64_t restored, planned; /* C and P */
     uint64_t last;              /* the newest that has ended here */
     uint64_t committed;

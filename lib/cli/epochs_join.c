@@ -50,6 +50,7 @@ static void write_pipeline(struct stage *st) {
     struct json_t *o = members_new();
     members_set_text(o, "pipeline", slice_of(ep->pipeline));
     members_set_text(o, "uuid", slice_of(ep->uuid));
+    members_set_flag(o, "keep", ep->keeps_output);
     stage_must(st, sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e), &e);
 }
 
@@ -64,6 +65,7 @@ static void name_pipeline(struct stage *st, uint64_t newest) {
                    : st->o.pipeline ? mem_str(slice_of(st->o.pipeline))
                                     : default_name(ep->dir.path);
     ep->uuid = o ? mem_str(members_text(o, "uuid")) : new_uuid();
+    ep->keeps_output = members_flag(o, "keep");
     members_free(o);
     if (!st->o.pipeline || strcmp(st->o.pipeline, ep->pipeline) == 0) return;
     err_set(&e, EXIT_CONFIG, "--pipeline %s: the checkpoint is that of %s", st->o.pipeline,
@@ -97,6 +99,14 @@ static void check_alone(struct stage *st) {
             needing[i].name);
         stage_fail(st, &e);
     }
+    if (st->o.output && !st->o.reset_state) stage_usage(st, "--output belongs to --reset-state");
+    if (st->o.reset_state && !st->o.output)
+        stage_usage(st,
+            "--reset-state: and what stands in DEST? --output keep goes on behind it, --output "
+            "replace begins it anew");
+    if (st->o.has_max_future && wanted(st) && !st->is_source)
+        stage_usage(
+            st, "--max-future belongs to the stage that reads the source: it knows the clock");
 }
 
 /* What a redirection takes would be there twice after a crash. */
@@ -118,6 +128,7 @@ static void start_source(struct stage *st) {
     if (st->o.reset_state) {
         stage_must(st, checkpoint_clear(&ep->dir, &e), &e);
         ep->generation += newest > 0;
+        ep->keeps_output = strcmp(st->o.output, "keep") == 0;
     }
     if (st->o.reset_state || !newest) write_pipeline(st);
     stage_must(st, checkpoint_choose(&ep->dir, &ep->restored, &ep->planned, &back, &e), &e);

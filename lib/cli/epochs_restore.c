@@ -14,6 +14,7 @@ static void take_pipeline(struct stage *st, const struct control *open) {
     ep->pipeline = mem_str(slice_of(open->pipeline.name));
     ep->uuid = mem_str(slice_of(open->pipeline.uuid));
     ep->generation = open->pipeline.generation;
+    ep->keeps_output = open->pipeline.keeps;
     ep->restored = ep->last = ep->committed = open->epoch;
     ep->planned = open->planned;
 }
@@ -52,8 +53,8 @@ void epochs_take(struct stage *st) {
 void epochs_complete_open(const struct stage *st, struct control *open) {
     const struct epochs *ep = st->epochs;
     if (!ep) return;
-    open->pipeline = (struct control_pipeline){
-        mem_str(slice_of(ep->pipeline)), mem_str(slice_of(ep->uuid)), ep->generation};
+    open->pipeline = (struct control_pipeline){mem_str(slice_of(ep->pipeline)),
+        mem_str(slice_of(ep->uuid)), ep->generation, ep->keeps_output};
     open->epoch = ep->restored;
     open->planned = ep->planned;
 }
@@ -163,10 +164,32 @@ static void ask_destination(struct stage *st) {
     stage_fail(st, &e);
 }
 
+/* Where the output of the generation before ends is known before anything comes behind it. */
+static void keep_output(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    uint64_t kept;
+    struct json_t *o = NULL;
+    epochs_must(st, sealed_newest(ep->dir.folder, "kept", &kept, &e), &e);
+    if (kept) {
+        o = sealed_read(ep->dir.folder, "kept", 1, &e);
+        epochs_must(st, o != NULL, &e);
+        stage_must(st, st->sink->restore(st->sink, members_get(o, "dest"), &e), &e);
+        members_free(o);
+        return;
+    }
+    stage_must(st, st->sink->keep(st->sink, &e), &e);
+    o = members_new();
+    members_set(o, "dest", st->sink->save(st->sink));
+    epochs_must(st, sealed_write(ep->dir.folder, "kept", 1, o, &e), &e);
+}
+
 static void restore_sink(struct stage *st, const struct json_t *newest) {
+    struct epochs *ep = st->epochs;
     struct err e;
     if (!st->sink) return;
-    if (st->sink->restore)
+    if (!newest && ep->keeps_output && st->sink->keep) keep_output(st);
+    else if (st->sink->restore)
         stage_must(st, st->sink->restore(st->sink, members_get(newest, "dest"), &e), &e);
     if (st->sink->recorded) ask_destination(st);
 }

@@ -22,7 +22,7 @@ void epochs_plan(struct stage *st, bool final) {
     struct plan p = {.epoch = ep->last + 1,
         .records = taken(st),
         .at = inputs_at(st->inputs),
-        .clock = ep->clock,
+        .clock = epochs_clock(st),
         .final = final};
     if (ep->journal) {
         p.journaled = true;
@@ -43,11 +43,17 @@ static void cut(struct stage *st) {
     begin_epoch(st);
 }
 
+int64_t epochs_clock(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (ep->replay.epoch) return ep->replay.clock;
+    if (!ep->clock) ep->clock = epochs_now(CLOCK_REALTIME);
+    return ep->clock;
+}
+
 static bool is_due(struct stage *st) {
     struct epochs *ep = st->epochs;
     uint64_t n = taken(st);
     if (!n) return false;
-    if (!ep->clock) ep->clock = epochs_now(CLOCK_REALTIME);
     if (st->o.has_max_per_trigger && n >= (uint64_t)st->o.max_per_trigger) return true;
     if (ep->until_look--) return false;
     ep->until_look = LOOK_AT_CLOCK;

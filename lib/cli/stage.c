@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -121,6 +122,13 @@ struct state *stage_state(const struct stage *st) {
     return epochs_state(st);
 }
 
+int64_t stage_clock(struct stage *st) {
+    struct timespec t;
+    if (st->epochs) return epochs_clock(st);
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * (int64_t)SECOND_US + t.tv_nsec / 1000;
+}
+
 void stage_open(struct stage *st, struct texts sources) {
     struct err e;
     struct json_step control = {.key = slice_of(CONTROL_FIELD)};
@@ -151,6 +159,22 @@ static bool passes(struct stage *st, const struct event *ev) {
     return false;
 }
 
+/* Each so many events, for it takes a look at all tables. */
+enum { LOOK_AT_MEMORY = 4096 };
+
+static void check_memory(struct stage *st) {
+    struct err e;
+    if (st->books.in % LOOK_AT_MEMORY || !st->o.has_state_limit || !st->remembers) return;
+    size_t bytes = st->remembers(st);
+    if (bytes <= (size_t)st->o.state_limit) return;
+    err_set(&e, EXIT_BAD_DATA,
+        "%zu bytes are to be remembered, more than --state-limit %" PRId64
+        ": raise it, or let less be remembered (fewer keys, shorter windows or times)",
+        bytes, st->o.state_limit);
+    stage_deliver(st);
+    stage_fail(st, &e);
+}
+
 bool stage_next(struct stage *st, struct event *ev) {
     struct err e;
     for (;;) {
@@ -164,6 +188,7 @@ bool stage_next(struct stage *st, struct event *ev) {
         if (st->epochs && !st->is_source) ev->line = st->books.in + 1; /* of all runs */
         if (d == DECODED_EVENT) {
             st->books.in++;
+            check_memory(st);
             if (!st->where || passes(st, ev)) return true;
         } else if (d == DECODED_BAD) {
             st->books.in++;

@@ -38,8 +38,10 @@ struct stage_options {
     const char *wire;
     /* checkpoint */
     const char *checkpoint, *pipeline, *id;
-    int64_t trigger, max_per_trigger;
-    bool has_trigger, has_max_per_trigger, final, journal, reset_state;
+    const char *output;
+    int64_t trigger, max_per_trigger, max_future, state_limit;
+    bool has_trigger, has_max_per_trigger, has_max_future, has_state_limit, final, journal,
+        reset_state;
 };
 
 /* A field that the command line names. */
@@ -125,6 +127,7 @@ struct stage {
     int64_t (*holds)(struct stage *st, int64_t watermark);
     struct control_time (*time_of_rows)(void);
     const struct stage_keeps *keeps;                      /* under a checkpoint, or NULL */
+    size_t (*remembers)(struct stage *st);                /* bytes of memory, or NULL */
     void (*left_open)(struct stage *st, struct buf *out); /* "3 windows are open", or NULL */
     void (*hint)(struct stage *st, struct buf *out);      /* why there is no output yet, or NULL */
     int64_t started_us, drawn_us, flushed_us;             /* by the monotonic clock */
@@ -169,6 +172,8 @@ void stage_join(struct stage *st, struct texts sources);
 int stage_spool(const struct stage *st);
 /* For a tool that puts what is new when it comes; NULL without a checkpoint. */
 struct state *stage_state(const struct stage *st);
+/* Now, µs; under a checkpoint the time of the epoch, which is the same when it is read again. */
+int64_t stage_clock(struct stage *st);
 
 /* Opens inputs (of the operands or -i; standard input where there are none) and outputs. */
 void stage_open(struct stage *st, struct texts sources);

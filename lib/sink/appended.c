@@ -353,3 +353,14 @@ bool appended_restore(struct appended *a, const struct json_t *saved, struct err
     if (fd >= 0) close(fd);
     return ok;
 }
+
+bool appended_keep(struct appended *a, struct err *e) {
+    int fd = a->stream ? -1 : open(a->dest, O_RDWR | O_CLOEXEC);
+    uint64_t size;
+    if (fd < 0) return a->stream || errno == ENOENT || io_failed(a, e, "open");
+    bool ok = size_of(a, fd, &size, e) && (fsync(fd) == 0 || io_failed(a, e, "sync")) &&
+              note_end(a, fd, size, e);
+    close(fd);
+    a->begun = ok;
+    return ok;
+}

@@ -35,6 +35,9 @@ bool appended_drop(struct appended *a, struct err *e);
 /* Before the first put: goes on where `saved` tells; NULL: from the beginning. EXIT_CONFIG. */
 bool appended_restore(struct appended *a, const struct json_t *saved, struct err *e);
 
+/* Goes on behind what stands in the file. EXIT_IO. */
+bool appended_keep(struct appended *a, struct err *e);
+
 uint64_t appended_bytes(const struct appended *a); /* published by this process */
 void appended_close(struct appended *a);           /* takes NULL */
 

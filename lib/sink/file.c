@@ -56,6 +56,10 @@ static bool file_drop(struct sink *s, struct err *e) {
     return appended_drop(((struct file_sink *)s)->appended, e);
 }
 
+static bool file_keep(struct sink *s, struct err *e) {
+    return appended_keep(((struct file_sink *)s)->appended, e);
+}
+
 static struct json_t *file_save(const struct sink *s) {
     const struct file_sink *f = (const struct file_sink *)s;
     struct json_t *o = appended_save(f->appended);
@@ -118,6 +122,7 @@ struct sink *file_append(const char *dest, enum out_format format, bool gzip,
     struct file_sink *f = new_sink(format);
     f->appended = to;
     f->sink.drop = file_drop;
+    f->sink.keep = file_keep;
     f->sink.finish = file_finish;
     f->sink.save = file_save;
     f->sink.restore = file_restore;

@@ -78,6 +78,8 @@ struct sink {
     /* What must be known to go on behind the last commit; and before the first put, to do so: EXIT_CONFIG. Or NULL. */
     struct json_t *(*save)(const struct sink *s);
     bool (*restore)(struct sink *s, const struct json_t *saved, struct err *e);
+    /* Goes on behind what stands there, whoever wrote it: EXIT_IO. NULL: it does so anyway. */
+    bool (*keep)(struct sink *s, struct err *e);
     /* Frees everything; without a commit before it removes what was not published. */
     void (*close)(struct sink *s);
     uint64_t bytes; /* written, after compression */

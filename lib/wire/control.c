@@ -38,6 +38,7 @@ static json_t *pack_checkpoint(const struct control *c) {
     set_number(o, "generation", (uint64_t)c->pipeline.generation);
     set_number(o, "epoch", c->epoch);
     set_number(o, "planned", c->planned);
+    if (c->pipeline.keeps) json_object_set_new(o, "keep", json_true());
     return o;
 }
 
@@ -147,6 +148,7 @@ static bool get_checkpoint(const json_t *o, struct control *c) {
                   get_number(of, "generation", &generation) && get_number(of, "epoch", &c->epoch) &&
                   get_number(of, "planned", &c->planned) && c->planned >= c->epoch);
     c->pipeline.generation = (int64_t)generation;
+    c->pipeline.keeps = json_is_true(json_object_get(of, "keep"));
     return ok;
 }
 

@@ -37,6 +37,7 @@ struct control_pipeline {
     char *name; /* NULL: there is no checkpoint */
     char *uuid;
     int64_t generation;
+    bool keeps; /* what the generation before has written stays */
 };
 
 struct control {
