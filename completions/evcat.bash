@@ -27,9 +27,14 @@ _evcat() {
     --types) return ;;
     --max-line) return ;;
     --max-depth) return ;;
+    --checkpoint) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --pipeline) return ;;
+    --id) return ;;
+    --trigger) return ;;
+    --max-per-trigger) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --fields --since --until --limit --rate --unwrap --wire --describe --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --fields --since --until --limit --rate --unwrap --wire --describe --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --reset-state --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi

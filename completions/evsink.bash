@@ -11,7 +11,6 @@ _evsink() {
     --format) mapfile -t COMPREPLY < <(compgen -W 'ndjson csv tsv table' -- "$cur") && return ;;
     --partition) return ;;
     --partition-time) return ;;
-    --id) return ;;
     --run) return ;;
     --keep-old) return ;;
     -i | --input) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
@@ -28,9 +27,14 @@ _evsink() {
     --types) return ;;
     --max-line) return ;;
     --max-depth) return ;;
+    --checkpoint) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --pipeline) return ;;
+    --id) return ;;
+    --trigger) return ;;
+    --max-per-trigger) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --format --gzip --partition --partition-time --id --run --keep-old --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --format --gzip --partition --partition-time --pass --at-least-once --run --keep-old --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --reset-state --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi

@@ -31,9 +31,14 @@ _evwindow() {
     --types) return ;;
     --max-line) return ;;
     --max-depth) return ;;
+    --checkpoint) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+    --pipeline) return ;;
+    --id) return ;;
+    --trigger) return ;;
+    --max-per-trigger) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --every --slide --offset --by --allowed-lateness --late --mode --versioned --generation --correction --wire --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --every --slide --offset --by --allowed-lateness --late --mode --versioned --generation --correction --wire --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --reset-state --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     fi
 }
 complete -o filenames -F _evwindow evwindow
