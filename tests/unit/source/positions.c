@@ -24,7 +24,7 @@ static uint64_t below(uint64_t n) {
 
 static void write_file(const char *name, struct slice s) {
     FILE *f = fopen(name, "w");
-    if (!f || fwrite(s.p, 1, s.n, f) != s.n || fclose(f)) abort();
+    if (!f || (s.n && fwrite(s.p, 1, s.n, f) != s.n) || fclose(f)) abort();
 }
 
 static void write_gzip(const char *name, struct slice s, size_t member) {
