@@ -56,7 +56,7 @@ below_wire   = wire $(below_expr)
 below_op     = op $(below_expr)
 below_state  = state base
 below_sink   = sink state $(below_wire)
-below_source = source $(below_wire)
+below_source = source op $(below_wire)
 below_cli    = $(ROOMS)
 UNITS = $(patsubst tests/%.c,$B/%,$(wildcard tests/unit/*/*.c))
 

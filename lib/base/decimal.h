@@ -62,6 +62,8 @@ enum { DECIMAL_KEY_MAX = 48 };
 size_t decimal_key(const struct decimal *a, unsigned char *out);
 /* Back again; returns the bytes read. The bytes are trusted to come from decimal_key(). */
 size_t decimal_from_key(const unsigned char *key, struct decimal *out);
+/* Is it such a key and nothing else? To be asked of what comes from elsewhere. */
+bool decimal_is_key(struct slice s);
 
 struct sum {
     uint64_t w[5]; /* two's complement, least limb first, units of 10^-38 */

@@ -89,3 +89,13 @@ size_t decimal_from_key(const unsigned char *key, struct decimal *out) {
     decimal_set_units(out, negative, w);
     return n;
 }
+
+bool decimal_is_key(struct slice s) {
+    const unsigned char *key = (const unsigned char *)s.p;
+    if (!s.n) return false;
+    unsigned char flip = key[0] < POSITIVE ? 0xff : 0;
+    size_t bytes = (size_t)((key[0] ^ flip) - POSITIVE), n = bytes + 2;
+    if (bytes > KEY_BYTES || s.n < n) return false;
+    unsigned char has_fraction = key[n - 1] ^ flip;
+    return has_fraction <= 1 && s.n == n + (has_fraction ? KEY_BYTES : 0);
+}

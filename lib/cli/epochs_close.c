@@ -91,6 +91,7 @@ static void release(struct stage *st) {
 static void tell(struct stage *st, struct control c) {
     struct err e;
     if (!st->writes_out) return;
+    c.plan = st->epochs->plan;
     out_watermark(&st->out, stage_watermark(st));
     out_control(&st->out, &c);
     stage_must(st, out_flush(&st->out, &e), &e);

@@ -138,6 +138,7 @@ static void start_source(struct stage *st) {
     if (ep->restored)
         stage_must(st, plan_read(ep->dir.folder, ep->restored, &ep->position, &e), &e);
     ep->over = ep->position.final;
+    ep->plan = ep->position.chain;
     if (ep->planned > ep->restored)
         stage_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
     ep->last = ep->committed = ep->restored;

@@ -149,12 +149,10 @@ bool extreme_cell_load(struct texts *aside, uint64_t *cell, struct slice *in) {
     bool has_text = v.kind == VALUE_NUMBER || v.kind == VALUE_STRING;
     if (has_text && !bytes_take(in, &text)) return false;
     if (v.kind == VALUE_NUMBER) {
-        unsigned char key[DECIMAL_KEY_MAX] = {0};
-        if (!text.n || text.n > sizeof key) return false;
-        memcpy(key, text.p, text.n);
-        decimal_from_key(key, &v.number);
+        if (!decimal_is_key(text)) return false;
+        decimal_from_key((const unsigned char *)text.p, &v.number);
     }
-    v.text = text;
+    if (v.kind == VALUE_STRING) v.text = text;
     set(aside, cell, &v);
     return true;
 }

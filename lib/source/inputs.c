@@ -59,11 +59,10 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     bool within = begins_within(i, f, &decode);
     i->decoder = decoder_open(f, i->bytes, in->o.scanner, &decode, e);
     if (!i->decoder) return false;
-    bool there = within          ? position_is_there(&i->at) || position_changed(e)
-                 : i->at.records ? position_reach(&i->at, i->decoder, e)
-                                 : true;
-    if (!there) return err_at(e, "%s", i->path);
-    if (i->decoder->begin && !i->decoder->begin(i->decoder, e)) return err_at(e, "%s", i->path);
+    bool ok = !i->decoder->begin || i->decoder->begin(i->decoder, e);
+    if (ok && within) ok = position_is_there(&i->at) || position_changed(e);
+    else if (ok && i->at.records) ok = position_reach(&i->at, i->decoder, e);
+    if (!ok) return err_at(e, "%s", i->path);
     i->carries = i->decoder->open && i->decoder->open->watermarks;
     return true;
 }
@@ -139,8 +138,10 @@ static enum decoded fetch_replayed(struct inputs *in, struct event *ev, struct e
     return in->next_is;
 }
 
-static void take(struct inputs *in, struct input *i, const struct event *ev) {
+static void take(struct inputs *in, struct input *i, enum decoded what, const struct event *ev) {
     position_add(&i->at, ev->text);
+    /* Of a line over the limit the text is not all. */
+    if (what == DECODED_BAD && strcmp(ev->bad_code, "too_long") == 0) i->at.last = 0;
     i->at.lines = ev->line;
     bool known = i->decoder && i->decoder->offset;
     i->at.offset = known ? i->decoder->offset(i->decoder) : 0;
@@ -161,7 +162,7 @@ static enum decoded fetch_on(struct inputs *in, struct event *ev, struct err *e)
     }
     if (what <= DECODED_CONTROL || what == DECODED_END)
         if (!keep(in, i, what, ev, &failed, e)) return DECODED_FAILED;
-    if (what <= DECODED_CONTROL) take(in, i, ev);
+    if (what <= DECODED_CONTROL) take(in, i, what, ev);
     return what;
 }
 
