@@ -198,6 +198,7 @@ class Reference:
         if not result.done:
             raise RuntimeError(f"the undisturbed run failed: {result}")
         self.line, self.outputs, self.books, self.epochs = line, play.outputs(), result.books(), play.epochs()
+        self.names = set(play.names())
         empty = [n for n in line.outputs if not any(k.split("/")[0] == n and v for k, v in self.outputs.items())]
         if empty:
             raise RuntimeError(f"the undisturbed run left nothing in {empty}: nothing would be compared")
@@ -214,8 +215,8 @@ class Reference:
             if a != b:
                 found.append(f"{name}: " + ("is missing" if a is None else "was not wanted" if b is None
                                             else first_difference(a, b)))
-        if names and play.names():
-            found.append(f"left over: {play.names()}")
+        if names and (more := set(play.names()) - self.names):
+            found.append(f"left over: {sorted(more)}")
         if books:
             for i, want in self.books.items():
                 if (has := result.books().get(i)) != want:
