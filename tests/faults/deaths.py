@@ -50,7 +50,10 @@ def dies_at(checks, ref, where, at):
 
 def points(checks, line, where, every=False):
     ref = Reference(line, where / "reference")
-    steps, _ = passed(fresh(line, where))
+    play = fresh(line, where)
+    steps, result = passed(play)
+    checks.check(f"{line.name}: once more", ref.differences(play, result), play)
+    checks.check(f"{line.name}: nothing is left over", [f"but {sorted(ref.names)}"] if ref.names else [])
     todo = list(chosen(steps, every))
     missed = [at for at in todo if not dies_at(checks, ref, where, at)]
     never = [p for p in line.points if p not in {at.split(":")[1] for at in steps}]

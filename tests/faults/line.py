@@ -131,10 +131,3 @@ def write_orders(path, events, seed=1):
 
 def write_numbers(path, lines=100):
     path.write_text("".join(f"line {i}\n" for i in range(lines)))
-
-
-def has_checkpoints():
-    """False while the tools refuse EV_CHECKPOINT because they have none."""
-    told = subprocess.run([BUILD / "bin/evcat", "/dev/null"], capture_output=True, text=True,
-                          env={"PATH": os.environ["PATH"], "EV_CHECKPOINT": "x"})
-    return "has no checkpoints" not in told.stderr

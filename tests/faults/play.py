@@ -143,12 +143,9 @@ class Play:
         return found
 
     def names(self):
-        """What lies beside the checkpoint, but for the inside of folders of outputs: nothing is to be left over."""
-        found = set()
-        for p in self.root.rglob("*"):
-            top = p.relative_to(self.root).parts[0]
-            found.add(str(p.relative_to(self.root)) if top not in (CHECKPOINT, *self.line.outputs) else top)
-        return found
+        """What lies beside the checkpoint and the outputs; DEST.failed is the evidence of a run that failed."""
+        known = {CHECKPOINT, *self.line.outputs, *(f"{n}.failed" for n in self.line.outputs)}
+        return sorted({p.name for p in self.root.iterdir()} - known)
 
     def keep(self, to):
         shutil.copytree(self.root, to, symlinks=True)
@@ -201,7 +198,7 @@ class Reference:
         if not result.done:
             raise RuntimeError(f"the undisturbed run failed: {result}")
         self.line, self.outputs, self.books, self.epochs = line, play.outputs(), result.books(), play.epochs()
-        self.names = play.names()
+        self.names = set(play.names())
         empty = [n for n in line.outputs if not any(k.split("/")[0] == n and v for k, v in self.outputs.items())]
         if empty:
             raise RuntimeError(f"the undisturbed run left nothing in {empty}: nothing would be compared")
@@ -218,8 +215,8 @@ class Reference:
             if a != b:
                 found.append(f"{name}: " + ("is missing" if a is None else "was not wanted" if b is None
                                             else first_difference(a, b)))
-        if names and self.names != play.names():
-            found.append(f"files: {sorted(play.names())}, wanted {sorted(self.names)}")
+        if names and (more := set(play.names()) - self.names):
+            found.append(f"left over: {sorted(more)}")
         if books:
             for i, want in self.books.items():
                 if (has := result.books().get(i)) != want:
