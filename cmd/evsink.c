@@ -19,7 +19,7 @@ static const struct option options[] = {
     {"at-least-once", .kind = OPTION_FLAG, .help = "DEST may get an epoch twice after a crash",
         .to = &o.at_least_once},
     {"run", .kind = OPTION_TEXT, .arg = "NAME",
-        .help = "in names of a folder's files; a rerun replaces its own; 0", .to = &o.run},
+        .help = "in a folder's names; a rerun replaces its own; 0", .to = &o.run},
     {"keep-old", .kind = OPTION_DURATION, .arg = "D",
         .help = "how long a folder's removed files stay in _old/; 1d", .to = &o.keep_old_us,
         .given = &o.has_keep_old},
@@ -53,6 +53,7 @@ static void abandon(struct stage *st) {
 
 static void explain(const struct stage *st) {
     stage_explain(st);
+    o.by_epochs = stage_checkpoint(st) != NULL;
     printf("destination: %s%s\n", st->operands.items[0],
         o.partition ? ", a folder by partitions" : "");
     if (o.partition) printf("partition: %s\n", o.partition);

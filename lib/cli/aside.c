@@ -14,12 +14,16 @@ static void write_envelope(
     buf_free(&line);
 }
 
+const char *aside_also_failed(const struct stage *st) {
+    return st->epochs ? ", those of the last epoch in that name with .failed" : "";
+}
+
 static void check_reject_limit(struct stage *st) {
     struct err e;
     if (st->books.rejected <= (uint64_t)st->reject_limit) return;
     err_set(&e, EXIT_BAD_DATA,
-        "more than %" PRId64 " events are bad input (--max-reject); they are in %s",
-        st->reject_limit, st->o.reject);
+        "more than %" PRId64 " events are bad input (--max-reject); they are in %s%s",
+        st->reject_limit, st->o.reject, aside_also_failed(st));
     stage_deliver(st);
     stage_fail(st, &e);
 }

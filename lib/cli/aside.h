@@ -13,6 +13,9 @@ bool aside_close(struct stage *st, struct err *e);
 /* Leaves what stands there as it was. */
 void aside_drop(struct stage *st);
 
+/* For a message that says where bad input is: of an epoch that is given up it is in DEST.failed. */
+const char *aside_also_failed(const struct stage *st);
+
 /* A DECODED_BAD of inputs_next(). */
 void aside_reject_decoded(struct stage *st, const struct event *ev, struct err *e);
 

@@ -8,6 +8,8 @@
  * anything else is opened (rule 1); the source stage learns what to restore (rule 2). */
 void epochs_join(struct stage *st);
 int epochs_folder(const struct stage *st); /* -1 without */
+/* The folder that the user names, or NULL. */
+const char *epochs_wanted(const struct stage *st);
 struct state *epochs_state(const struct stage *st);
 int64_t epochs_clock(struct stage *st); /* of the source stage, µs */
 /* From where and how far the source stage reads. */

@@ -54,28 +54,31 @@ static void write_pipeline(struct stage *st) {
     stage_must(st, sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e), &e);
 }
 
-/* Of a generation that begins; a name that was given once stays. */
+/* A name that was given once stays, unless all begins anew. */
 static void name_pipeline(struct stage *st, uint64_t newest) {
     struct epochs *ep = st->epochs;
     struct err e;
     struct json_t *o = newest ? sealed_read(ep->dir.root, "pipeline", newest, &e) : NULL;
     stage_must(st, o || !newest, &e);
     ep->generation = newest ? (int64_t)newest - 1 : 0;
-    ep->pipeline = o                ? mem_str(members_text(o, "pipeline"))
+    bool keeps = o && !(st->o.reset_state && st->o.pipeline);
+    ep->pipeline = keeps            ? mem_str(members_text(o, "pipeline"))
                    : st->o.pipeline ? mem_str(slice_of(st->o.pipeline))
                                     : default_name(ep->dir.path);
     ep->uuid = o ? mem_str(members_text(o, "uuid")) : new_uuid();
     ep->keeps_output = members_flag(o, "keep");
     members_free(o);
     if (!st->o.pipeline || strcmp(st->o.pipeline, ep->pipeline) == 0) return;
-    err_set(&e, EXIT_CONFIG, "--pipeline %s: the checkpoint is that of %s", st->o.pipeline,
-        ep->pipeline);
+    err_set(&e, EXIT_CONFIG,
+        "--pipeline %s: the checkpoint is that of %s; give this one its own, or begin anew with "
+        "--reset-state",
+        st->o.pipeline, ep->pipeline);
     stage_fail(st, &e);
 }
 
 /* ---- joining ---- */
 
-static const char *wanted(const struct stage *st) {
+const char *epochs_wanted(const struct stage *st) {
     const char *dir = st->o.checkpoint ? st->o.checkpoint : getenv("EV_CHECKPOINT");
     return dir && *dir ? dir : NULL;
 }
@@ -92,10 +95,11 @@ static void check_alone(struct stage *st) {
     struct err e;
     for (size_t i = 0; i < sizeof needing / sizeof *needing; i++) {
         if (!*((const char *)&st->o + needing[i].at)) continue;
-        if (wanted(st) && st->is_source) continue;
+        if (epochs_wanted(st) && st->is_source) continue;
         err_set(&e, EXIT_USAGE,
-            wanted(st) ? "%s belongs to the stage that reads the source, the first of the line"
-                       : "%s needs a checkpoint: export EV_CHECKPOINT=DIR",
+            epochs_wanted(st)
+                ? "%s belongs to the stage that reads the source, the first of the line"
+                : "%s needs a checkpoint: export EV_CHECKPOINT=DIR",
             needing[i].name);
         stage_fail(st, &e);
     }
@@ -136,18 +140,18 @@ static void start_source(struct stage *st) {
         stage_note(st, "%s: parts of the checkpoint are missing, it goes back to epoch %" PRIu64,
             ep->dir.path, ep->restored);
     if (ep->restored)
-        stage_must(st, plan_read(ep->dir.folder, ep->restored, &ep->position, &e), &e);
+        epochs_must(st, plan_read(ep->dir.folder, ep->restored, &ep->position, &e), &e);
     ep->over = ep->position.final;
     ep->plan = ep->position.chain;
     if (ep->planned > ep->restored)
-        stage_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
+        epochs_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
     ep->last = ep->committed = ep->restored;
     ep->journaled = ep->restored ? ep->restored - 1 : 0;
 }
 
 void epochs_join(struct stage *st) {
     struct err e;
-    const char *path = wanted(st);
+    const char *path = epochs_wanted(st);
     check_alone(st);
     if (!path || st->looks_only) return;
     check_stdout(st);

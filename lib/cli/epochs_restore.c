@@ -97,6 +97,22 @@ static struct json_t *read_sealed(struct stage *st, uint64_t epoch) {
     return o;
 }
 
+/* A stage that has ended already, with this id, left records of its own kind. */
+static void check_id(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    for (enum role r = ROLE_STAGE; r <= ROLE_PASSING_SINK; r++) {
+        struct err e;
+        uint64_t epoch = 0;
+        if (r == ep->dir.role) continue;
+        epochs_must(st, sealed_newest(ep->dir.folder, role_record(r), &epoch, &e), &e);
+        if (!epoch) continue;
+        err_set(&e, EXIT_USAGE,
+            "another stage of this pipeline has the id %s: --id names one of them otherwise",
+            ep->dir.id);
+        stage_fail(st, &e);
+    }
+}
+
 /* What the stage recorded last: what it has published up to there is not published again. */
 static struct json_t *newest_record(struct stage *st) {
     struct epochs *ep = st->epochs;
@@ -150,10 +166,13 @@ static void ask_destination(struct stage *st) {
     ep->plan_at_dest = found.plan;
     if (!found.epoch && !ep->restored) return;
     if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation)) {
+        bool is_reset = strcmp(found.uuid, ep->uuid) == 0;
         err_set(&e, EXIT_CONFIG,
-            "%s: another pipeline named %s has written up to epoch %" PRIu64
-            " there; --pipeline names this one otherwise",
-            st->dest, ep->pipeline, found.epoch);
+            "%s: %s %s has written up to epoch %" PRIu64
+            " there%s: empty it, or leave that there and begin under another name: --pipeline NAME "
+            "--reset-state at the first stage",
+            st->dest, is_reset ? "pipeline" : "another pipeline named", ep->pipeline, found.epoch,
+            is_reset ? " before it was reset" : "");
         stage_fail(st, &e);
     }
     if (found.epoch >= ep->restored && found.epoch <= ep->planned) return;
@@ -203,6 +222,7 @@ void epochs_restore(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     if (!ep) return;
+    check_id(st);
     struct json_t *newest = newest_record(st), *record = restore_record(st);
     check_identity(st, record);
     check_identity(st, newest);

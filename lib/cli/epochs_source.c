@@ -102,7 +102,7 @@ static void next_plan(struct stage *st) {
     ep->position = ep->replay;
     ep->replay = (struct plan){0};
     if (ep->last < ep->planned)
-        stage_must(st, plan_read(ep->dir.folder, ep->last + 1, &ep->replay, &e), &e);
+        epochs_must(st, plan_read(ep->dir.folder, ep->last + 1, &ep->replay, &e), &e);
     reopen(st);
 }
 

@@ -28,11 +28,13 @@ void stage_explain(const struct stage *st) {
     for (size_t i = 0; i < st->n_required; i++)
         printf("require: %s\n", st->wanted[st->required[i]].path);
     printf("bad input: %s\n", st->o.reject ? st->o.reject : "ends the run with 65");
+    const char *checkpoint = stage_checkpoint(st);
+    if (checkpoint) printf("checkpoint: %s/%s\n", checkpoint, st->o.id ? st->o.id : st->tool->name);
     if (!st->writes_out) return;
-    const char *wire = st->o.wire ? st->o.wire
-                       : (st->is_source || st->o.input.n) && getenv("EV_WIRE")
-                           ? getenv("EV_WIRE")
-                           : "as it comes in from another tool, else text";
+    const char *wire = st->o.wire                                              ? st->o.wire
+                       : (st->is_source || st->o.input.n) && getenv("EV_WIRE") ? getenv("EV_WIRE")
+                       : checkpoint ? "as it comes in from another tool, else frames"
+                                    : "as it comes in from another tool, else text";
     printf("encoding: %s\n", wire);
 }
 

@@ -116,6 +116,8 @@ void stage_join(struct stage *st, struct texts sources) {
     epochs_join(st);
 }
 
+const char *stage_checkpoint(const struct stage *st) { return epochs_wanted(st); }
+
 int stage_spool(const struct stage *st) { return epochs_folder(st); }
 
 struct state *stage_state(const struct stage *st) {
@@ -207,8 +209,8 @@ static void check_rejected(struct stage *st) {
     const struct books *b = &st->books;
     if ((double)b->rejected > st->reject_share * (double)b->in) {
         err_set(&e, EXIT_BAD_DATA,
-            "%" PRIu64 " of %" PRIu64 " events are bad input (--max-reject %s); they are in %s",
-            b->rejected, b->in, st->o.max_reject, st->o.reject);
+            "%" PRIu64 " of %" PRIu64 " events are bad input (--max-reject %s); they are in %s%s",
+            b->rejected, b->in, st->o.max_reject, st->o.reject, aside_also_failed(st));
         stage_fail(st, &e);
     }
 }

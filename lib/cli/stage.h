@@ -201,6 +201,9 @@ int stage_end(struct stage *st);
 /* After the loop and before anything is published: was each named field seen, are the rejects within their limit? Ends the process otherwise. */
 void stage_check(struct stage *st);
 
+/* The folder of the checkpoint that it would take part in, or NULL. */
+const char *stage_checkpoint(const struct stage *st);
+
 /* --explain: what all stages say, on standard output, which stage_explained() then checks; the exit code. */
 void stage_explain(const struct stage *st);
 int stage_explained(struct stage *st);

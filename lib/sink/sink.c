@@ -25,9 +25,12 @@ struct sink *sink_open(const char *dest, const struct sink_options *o, struct er
 
 const char *sink_manner(const char *dest, const struct sink_options *o) {
     struct stat st;
-    if (dest_is_folder(dest) || o->partition)
-        return "files of the same --id and --run are replaced when the run has ended well";
-    if (strcmp(dest, "-") == 0 || (stat(dest, &st) == 0 && !S_ISREG(st.st_mode)))
-        return "written as the events come";
+    bool folder = dest_is_folder(dest) || o->partition;
+    bool stream = strcmp(dest, "-") == 0 || (stat(dest, &st) == 0 && !S_ISREG(st.st_mode));
+    if (o->by_epochs && folder) return "each epoch adds files, as one record of the log";
+    if (o->by_epochs && stream) return "written at the end of each epoch, at least once";
+    if (o->by_epochs) return "replaced by the first epoch, each later one is appended";
+    if (folder) return "files of the same --id and --run are replaced when the run has ended well";
+    if (stream) return "written as the events come";
     return "replaced as a whole when the run has ended well";
 }
