@@ -12,12 +12,14 @@ _evcat() {
     --since) return ;;
     --until) return ;;
     --limit) return ;;
+    --stamp) return ;;
     --rate) return ;;
     --wire) mapfile -t COMPREPLY < <(compgen -W 'text control frames' -- "$cur") && return ;;
     --time) return ;;
     --lateness) return ;;
     --time-format) return ;;
     --time-unit) mapfile -t COMPREPLY < <(compgen -W 's ms us ns' -- "$cur") && return ;;
+    --max-future) return ;;
     --tz) return ;;
     --where) return ;;
     --require) return ;;
@@ -32,9 +34,11 @@ _evcat() {
     --id) return ;;
     --trigger) return ;;
     --max-per-trigger) return ;;
+    --output) mapfile -t COMPREPLY < <(compgen -W 'keep replace' -- "$cur") && return ;;
+    --state-limit) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --fields --since --until --limit --rate --unwrap --wire --describe --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --reset-state --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --fields --since --until --limit --stamp --rate --unwrap --wire --describe --time --lateness --time-format --time-unit --max-future --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --journal --reset-state --output --state-limit --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi

@@ -19,6 +19,7 @@ _evdedupe() {
     --lateness) return ;;
     --time-format) return ;;
     --time-unit) mapfile -t COMPREPLY < <(compgen -W 's ms us ns' -- "$cur") && return ;;
+    --max-future) return ;;
     --tz) return ;;
     --where) return ;;
     --require) return ;;
@@ -33,9 +34,11 @@ _evdedupe() {
     --id) return ;;
     --trigger) return ;;
     --max-per-trigger) return ;;
+    --output) mapfile -t COMPREPLY < <(compgen -W 'keep replace' -- "$cur") && return ;;
+    --state-limit) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --key --within --allowed-lateness --late --dups --wire --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --reset-state --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --key --within --allowed-lateness --late --dups --wire --input --time --lateness --time-format --time-unit --max-future --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --journal --reset-state --output --state-limit --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     fi
 }
 complete -o filenames -F _evdedupe evdedupe

@@ -22,6 +22,7 @@ _evwindow() {
     --lateness) return ;;
     --time-format) return ;;
     --time-unit) mapfile -t COMPREPLY < <(compgen -W 's ms us ns' -- "$cur") && return ;;
+    --max-future) return ;;
     --tz) return ;;
     --where) return ;;
     --require) return ;;
@@ -36,9 +37,11 @@ _evwindow() {
     --id) return ;;
     --trigger) return ;;
     --max-per-trigger) return ;;
+    --output) mapfile -t COMPREPLY < <(compgen -W 'keep replace' -- "$cur") && return ;;
+    --state-limit) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --every --slide --offset --by --allowed-lateness --late --mode --versioned --generation --correction --wire --input --time --lateness --time-format --time-unit --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --reset-state --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --every --slide --offset --by --allowed-lateness --late --mode --versioned --generation --correction --wire --input --time --lateness --time-format --time-unit --max-future --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --journal --reset-state --output --state-limit --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     fi
 }
 complete -o filenames -F _evwindow evwindow

@@ -108,7 +108,7 @@ static void check_alone(struct stage *st) {
         stage_usage(st,
             "--reset-state: and what stands in DEST? --output keep goes on behind it, --output "
             "replace begins it anew");
-    if (st->o.has_max_future && wanted(st) && !st->is_source)
+    if (st->o.has_max_future && epochs_wanted(st) && !st->is_source)
         stage_usage(
             st, "--max-future belongs to the stage that reads the source: it knows the clock");
 }

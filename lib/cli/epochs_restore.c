@@ -162,6 +162,9 @@ static void ask_destination(struct stage *st) {
     struct txn mine = epochs_txn(st, ep->restored), found = {0};
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
+    bool older =
+        strcmp(found.epoch ? found.uuid : "", ep->uuid) == 0 && found.generation < ep->generation;
+    if (found.epoch && older && ep->keeps_output && !ep->restored) return;
     ep->at_dest = found.epoch;
     ep->plan_at_dest = found.plan;
     if (!found.epoch && !ep->restored) return;
