@@ -176,7 +176,9 @@ struct state *epochs_state(const struct stage *st) {
 
 static struct source_list paths_of(const struct positions *p) {
     struct source_list l = {.paths = mem_zero(p->n + 1, sizeof *l.paths), .n = p->n};
-    for (size_t i = 0; i < p->n; i++) l.paths[i] = mem_str(slice_of(p->of[i].path));
+    l.n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (!p->of[i].absent) l.paths[l.n++] = mem_str(slice_of(p->of[i].path));
     return l;
 }
 

@@ -24,6 +24,7 @@ void epochs_plan(struct stage *st, bool final) {
         .at = inputs_at(st->inputs),
         .clock = epochs_clock(st),
         .final = final};
+    positions_keep(&p.at, &ep->position.at);
     if (ep->journal) {
         p.journaled = true;
         epochs_must(st, source_journal_seal(ep->journal, p.epoch, &p.journal, &e), &e);

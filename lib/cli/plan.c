@@ -14,6 +14,7 @@ void plan_free(struct plan *p) {
 static struct json_t *save_position(const struct input_position *p) {
     struct json_t *o = members_new();
     members_set_text(o, "path", slice_of(p->path));
+    if (p->absent) members_set_flag(o, "absent", true);
     members_set_flag(o, "begun", p->begun);
     members_set_flag(o, "ended", p->ended);
     members_set_number(o, "records", (int64_t)p->records);
@@ -33,6 +34,7 @@ void plan_chain(struct plan *p, uint64_t before) {
     p->chain = mix(mix(mix(mix(before, p->epoch), p->records), p->final), p->journal);
     for (size_t i = 0; i < p->at.n; i++) {
         const struct input_position *at = &p->at.of[i];
+        if (at->absent) continue;
         p->chain = hash_bytes(at->path, strlen(at->path), p->chain);
         p->chain = mix(mix(p->chain, at->records), at->check);
     }
@@ -58,6 +60,7 @@ bool plan_write(int folder, const struct plan *p, struct err *e) {
 
 static struct input_position restore_position(const struct json_t *o) {
     return (struct input_position){.path = mem_str(members_text(o, "path")),
+        .absent = members_flag(o, "absent"),
         .begun = members_flag(o, "begun"),
         .ended = members_flag(o, "ended"),
         .records = (uint64_t)members_number(o, "records"),

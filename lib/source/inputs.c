@@ -270,6 +270,7 @@ static bool find_merges(struct inputs *in, struct err *e) {
 static void find_position(struct inputs *in, struct input *i) {
     const struct input_position *from = positions_find(&in->from, i->path);
     if (from) i->at = *from;
+    i->at.absent = false;
     /* What cannot be read again begins anew each time; only its watermark stays. */
     if (from && !source_is_regular(i->path))
         i->at = (struct input_position){.begun = from->begun, .watermark = from->watermark};

@@ -22,6 +22,18 @@ struct positions positions_copy(const struct positions *p) {
     return copy;
 }
 
+void positions_keep(struct positions *p, const struct positions *before) {
+    size_t n = p->n;
+    for (size_t i = 0; i < before->n; i++) {
+        struct positions listed = {.of = p->of, .n = n};
+        if (positions_find(&listed, before->of[i].path)) continue;
+        p->of = mem_grow(p->of, p->n + 2, sizeof *p->of);
+        p->of[p->n] = before->of[i];
+        p->of[p->n].path = mem_str(slice_of(before->of[i].path));
+        p->of[p->n++].absent = true;
+    }
+}
+
 const struct input_position *positions_find(const struct positions *p, const char *path) {
     for (size_t i = 0; i < p->n; i++)
         if (strcmp(p->of[i].path, path) == 0) return &p->of[i];

@@ -9,6 +9,7 @@
 
 struct input_position {
     char *path;       /* owned */
+    bool absent;      /* none of the inputs that are read now; kept for when it comes back */
     bool begun;       /* its watermark is known */
     bool ended;       /* its end was met, when it had `size` bytes as stored */
     uint64_t records; /* events, bad lines and control records that were taken */
@@ -30,6 +31,8 @@ struct positions {
 };
 void positions_free(struct positions *p);
 struct positions positions_copy(const struct positions *p);
+/* Adds those of `before` that are not in p, as absent. */
+void positions_keep(struct positions *p, const struct positions *before);
 /* NULL: none of this path. */
 const struct input_position *positions_find(const struct positions *p, const char *path);
 
