@@ -226,10 +226,11 @@ void epochs_restore(struct stage *st) {
     struct err e;
     if (!ep) return;
     check_id(st);
-    struct json_t *newest = newest_record(st), *record = restore_record(st);
-    check_identity(st, record);
+    struct json_t *newest = newest_record(st);
     check_identity(st, newest);
     stage_must(st, query_check(st, ep->dir.folder, newest != NULL, &e), &e);
+    struct json_t *record = restore_record(st);
+    check_identity(st, record);
     restore_sides(st, members_get(newest, "sides"));
     restore_sink(st, newest);
     books_restore(&st->books, members_get(record, "books"));

@@ -16,6 +16,7 @@ static struct json_t *save_position(const struct input_position *p) {
     members_set_text(o, "path", slice_of(p->path));
     members_set_flag(o, "begun", p->begun);
     members_set_flag(o, "ended", p->ended);
+    members_set_flag(o, "left", p->left);
     members_set_number(o, "records", (int64_t)p->records);
     members_set_number(o, "lines", (int64_t)p->lines);
     members_set_number(o, "offset", (int64_t)p->offset);
@@ -60,6 +61,7 @@ static struct input_position restore_position(const struct json_t *o) {
     return (struct input_position){.path = mem_str(members_text(o, "path")),
         .begun = members_flag(o, "begun"),
         .ended = members_flag(o, "ended"),
+        .left = members_flag(o, "left"),
         .records = (uint64_t)members_number(o, "records"),
         .lines = (uint64_t)members_number(o, "lines"),
         .offset = (uint64_t)members_number(o, "offset"),
