@@ -180,6 +180,28 @@ bool checkpoint_is_line(const struct checkpoint *c, struct err *e) {
     return ok;
 }
 
+/* A lock is written when it is taken. */
+static bool was_taken(int folder, enum role role, int64_t since) {
+    struct holder h;
+    struct stat st;
+    int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
+    bool taken = lock >= 0 && fstat(lock, &st) == 0 &&
+                 st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000 >= since &&
+                 read_holder(lock, &h) && h.role == records[role][0];
+    if (lock >= 0) close(lock);
+    return taken;
+}
+
+bool checkpoint_sink_came(const struct checkpoint *c, int64_t since) {
+    struct stages s;
+    struct err ignored;
+    bool came = false;
+    if (!stages_list(c, &s, &ignored)) return false;
+    for (size_t i = 0; !came && i < s.n; i++) came = was_taken(s.of[i].fd, ROLE_SINK, since);
+    stages_free(&s);
+    return came;
+}
+
 bool checkpoint_has_sink(const struct checkpoint *c) {
     struct stages s;
     struct err ignored;

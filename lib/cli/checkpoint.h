@@ -45,6 +45,8 @@ bool checkpoint_choose(
 bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err *e);
 /* Is an evsink at the end running, or might one still come? */
 bool checkpoint_has_sink(const struct checkpoint *c);
+/* Has one taken its lock since then (µs, by the wall clock)? What came a moment before may not be known. */
+bool checkpoint_sink_came(const struct checkpoint *c, int64_t since);
 /* Everything but the locks goes. EXIT_IO. */
 bool checkpoint_clear(const struct checkpoint *c, struct err *e);
 
