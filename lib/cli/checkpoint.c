@@ -180,6 +180,28 @@ bool checkpoint_is_line(const struct checkpoint *c, struct err *e) {
     return ok;
 }
 
+/* A lock is written when it is taken. */
+static bool was_taken(int folder, enum role role, int64_t since) {
+    struct holder h;
+    struct stat st;
+    int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
+    bool taken = lock >= 0 && fstat(lock, &st) == 0 &&
+                 st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000 >= since &&
+                 read_holder(lock, &h) && h.role == records[role][0];
+    if (lock >= 0) close(lock);
+    return taken;
+}
+
+bool checkpoint_sink_came(const struct checkpoint *c, int64_t since) {
+    struct stages s;
+    struct err ignored;
+    bool came = false;
+    if (!stages_list(c, &s, &ignored)) return false;
+    for (size_t i = 0; !came && i < s.n; i++) came = was_taken(s.of[i].fd, ROLE_SINK, since);
+    stages_free(&s);
+    return came;
+}
+
 bool checkpoint_has_sink(const struct checkpoint *c) {
     struct stages s;
     struct err ignored;
@@ -216,7 +238,10 @@ static bool has_record(const struct stage_folder *of, uint64_t epoch, struct err
         snprintf(name, sizeof name, "%s-%" PRIu64, records[r], epoch);
         if (fstatat(of->fd, name, &st, 0) == 0) return true;
     }
-    return state_is_whole(of->fd, epoch, e) || err_at(e, "%s", of->name);
+    /* One that never took part: a tool was started where the checkpoint is not its own, or the line was another. */
+    uint64_t query;
+    if (!newest(of, "query", &query, e)) return false;
+    return !query || state_is_whole(of->fd, epoch, e) || err_at(e, "%s", of->name);
 }
 
 static bool has_plan(const struct checkpoint *c, uint64_t epoch, struct err *e) {
@@ -315,10 +340,25 @@ static bool choose(const struct checkpoint *c, const struct stages *s, uint64_t 
     return unrestorable(c, e);
 }
 
+/* Whoever else has plans reads the source. */
+static bool is_source(const struct checkpoint *c, const struct stages *s, struct err *e) {
+    for (size_t i = 0; i < s->n; i++) {
+        uint64_t planned;
+        if (strcmp(s->of[i].name, c->id) == 0) continue;
+        if (!newest(&s->of[i], "plan", &planned, e)) return false;
+        if (planned)
+            return err_set(e, EXIT_CONFIG,
+                "%s is the checkpoint of a pipeline whose source %s reads: give this one its own, "
+                "or run it without: env -u EV_CHECKPOINT",
+                c->path, s->of[i].name);
+    }
+    return true;
+}
+
 bool checkpoint_choose(
     const struct checkpoint *c, uint64_t *epoch, uint64_t *planned, bool *back, struct err *e) {
     struct stages s;
-    bool ok = stages_list(c, &s, e) && choose(c, &s, epoch, back, e) &&
+    bool ok = stages_list(c, &s, e) && is_source(c, &s, e) && choose(c, &s, epoch, back, e) &&
               (find_planned(c, *epoch, planned, e) || unrestorable(c, e));
     for (size_t i = 0; ok && i < s.n; i++) ok = prune_stage(&s.of[i], *epoch, *planned, *back, e);
     stages_free(&s);

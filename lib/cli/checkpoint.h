@@ -3,8 +3,9 @@
  *
  *     DIR/pipeline-<generation>      whose it is
  *     DIR/<id>/lock                  held while the stage runs
- *     DIR/<id>/query-0               what it does: another query cannot go on with its state
+ *     DIR/<id>/query-1               what it does: another query cannot go on with its state; who has none took no part
  *     DIR/<id>/plan-<epoch>          of the source stage: what it reads in that epoch
+ *     DIR/<id>/journal-<epoch>       its events, where they cannot be read again
  *     DIR/<id>/manifest-<epoch>      what a stage knew at the end of the epoch; of evsink at the end it is named ack-,
  *                                    of one before it passed-
  *
@@ -45,6 +46,8 @@ bool checkpoint_choose(
 bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err *e);
 /* Is an evsink at the end running, or might one still come? */
 bool checkpoint_has_sink(const struct checkpoint *c);
+/* Has one taken its lock since then (µs, by the wall clock)? What came a moment before may not be known. */
+bool checkpoint_sink_came(const struct checkpoint *c, int64_t since);
 /* Everything but the locks goes. EXIT_IO. */
 bool checkpoint_clear(const struct checkpoint *c, struct err *e);
 

@@ -140,15 +140,17 @@ static bool is_acknowledged(struct stage *st) {
     return ep->committed >= ep->last;
 }
 
-/* Rule 10. One that has not come yet is waited for as long as the next stage lives. */
+/* Rule 10. One that has not come yet is waited for, some seconds. */
 static void wait_for_sink(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     if (ep->dir.role == ROLE_SINK) return;
     for (int gone_ms = 0; gone_ms < SINK_LEFT_MS; gone_ms += POLL_MS) {
-        bool has_sink = checkpoint_has_sink(&ep->dir), expects = has_sink || has_reader();
+        /* In this order: evsink acknowledges, and leaves. Where the next stage has left, it may not have come yet. */
+        bool came = checkpoint_sink_came(&ep->dir, ep->joined_us), is_left = !has_reader();
+        bool has_sink = checkpoint_has_sink(&ep->dir);
         if (is_acknowledged(st)) return;
-        if (!expects) break;
+        if (came && !has_sink && is_left) break;
         if (has_sink) gone_ms = 0;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
         report_check();

@@ -31,6 +31,7 @@ struct epochs {
     uint64_t plan_at_dest; /* the hash of that epoch */
     uint64_t plan;         /* the hash of the epoch that ends */
     int64_t released_us;
+    int64_t joined_us; /* by the wall clock */
     /* of a later stage */
     struct control end; /* its final end */
     /* of the source stage */

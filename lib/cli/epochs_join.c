@@ -161,6 +161,7 @@ void epochs_join(struct stage *st) {
     crash_stage(id);
     ep->source = st->is_source;
     ep->began_us = epochs_now(CLOCK_MONOTONIC);
+    ep->joined_us = epochs_now(CLOCK_REALTIME);
     stage_must(st, checkpoint_join(&ep->dir, path, id, role, &e), &e);
     if (role == ROLE_SINK) stage_must(st, checkpoint_is_line(&ep->dir, &e), &e);
     if (ep->source) start_source(st);

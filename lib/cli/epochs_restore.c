@@ -156,28 +156,38 @@ struct txn epochs_txn(const struct stage *st, uint64_t epoch) {
     return (struct txn){ep->pipeline, ep->uuid, ep->dir.id, ep->generation, epoch, ep->plan};
 }
 
+static _Noreturn void refuse_foreign(struct stage *st, const struct txn *found) {
+    const struct epochs *ep = st->epochs;
+    bool is_reset = strcmp(found->uuid, ep->uuid) == 0;
+    struct err e;
+    err_set(&e, EXIT_CONFIG, "%s: %s %s has written up to epoch %" PRIu64 " there%s; %s", st->dest,
+        is_reset ? "pipeline" : "another pipeline named", ep->pipeline, found->epoch,
+        is_reset ? " before it was reset" : "",
+        is_reset ? "a folder is not replaced: empty it, or keep what is there: --reset-state "
+                   "--output keep"
+                 : "begin this one under another name: --reset-state --output keep --pipeline NAME "
+                   "at its first stage");
+    stage_fail(st, &e);
+}
+
+/* Of the generation before, which stays. */
+static bool is_kept(const struct epochs *ep, const struct txn *found) {
+    return ep->keeps_output && found->epoch && strcmp(found->uuid, ep->uuid) == 0 &&
+           found->generation < ep->generation;
+}
+
 /* Rule 5: a destination that is ahead by epochs that are planned is believed. */
 static void ask_destination(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct txn mine = epochs_txn(st, ep->restored), found = {0};
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
-    bool older =
-        strcmp(found.epoch ? found.uuid : "", ep->uuid) == 0 && found.generation < ep->generation;
-    if (found.epoch && older && ep->keeps_output && !ep->restored) return;
+    if (is_kept(ep, &found)) found = (struct txn){0};
     ep->at_dest = found.epoch;
     ep->plan_at_dest = found.plan;
     if (!found.epoch && !ep->restored) return;
-    if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation)) {
-        bool is_reset = strcmp(found.uuid, ep->uuid) == 0;
-        err_set(&e, EXIT_CONFIG,
-            "%s: %s %s has written up to epoch %" PRIu64
-            " there%s: empty it, or leave that there and begin under another name: --pipeline NAME "
-            "--reset-state at the first stage",
-            st->dest, is_reset ? "pipeline" : "another pipeline named", ep->pipeline, found.epoch,
-            is_reset ? " before it was reset" : "");
-        stage_fail(st, &e);
-    }
+    if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation))
+        refuse_foreign(st, &found);
     if (found.epoch >= ep->restored && found.epoch <= ep->planned) return;
     err_set(&e, EXIT_CONFIG,
         "%s: has epoch %" PRIu64 ", and the checkpoint is at epoch %" PRIu64
@@ -226,10 +236,11 @@ void epochs_restore(struct stage *st) {
     struct err e;
     if (!ep) return;
     check_id(st);
-    struct json_t *newest = newest_record(st), *record = restore_record(st);
-    check_identity(st, record);
+    struct json_t *newest = newest_record(st);
     check_identity(st, newest);
     stage_must(st, query_check(st, ep->dir.folder, newest != NULL, &e), &e);
+    struct json_t *record = restore_record(st);
+    check_identity(st, record);
     restore_sides(st, members_get(newest, "sides"));
     restore_sink(st, newest);
     books_restore(&st->books, members_get(record, "books"));

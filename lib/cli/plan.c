@@ -17,6 +17,7 @@ static struct json_t *save_position(const struct input_position *p) {
     if (p->absent) members_set_flag(o, "absent", true);
     members_set_flag(o, "begun", p->begun);
     members_set_flag(o, "ended", p->ended);
+    members_set_flag(o, "left", p->left);
     members_set_number(o, "records", (int64_t)p->records);
     members_set_number(o, "lines", (int64_t)p->lines);
     members_set_number(o, "offset", (int64_t)p->offset);
@@ -63,6 +64,7 @@ static struct input_position restore_position(const struct json_t *o) {
         .absent = members_flag(o, "absent"),
         .begun = members_flag(o, "begun"),
         .ended = members_flag(o, "ended"),
+        .left = members_flag(o, "left"),
         .records = (uint64_t)members_number(o, "records"),
         .lines = (uint64_t)members_number(o, "lines"),
         .offset = (uint64_t)members_number(o, "offset"),

@@ -205,17 +205,18 @@ static bool begin_file(
 }
 
 /* Is there nothing behind what was read before? */
-static bool is_at_end(const struct input *i) {
+static bool is_at_end(const struct inputs *in, const struct input *i) {
     struct stat st;
     if (!i->at.ended) return false;
     if (i->upto) return i->upto->records == i->at.records && i->upto->ended;
+    if (i->at.left && !in->o.decode.whole_lines) return false;
     return stat(i->path, &st) == 0 && (uint64_t)st.st_size == i->at.size;
 }
 
 static bool begin_one(struct inputs *in, size_t k, struct err *e) {
     struct input *i = &in->all[k];
     int64_t first = i->at.begun ? i->at.watermark : TIME_MIN - DAY_US;
-    bool empty = is_at_end(i);
+    bool empty = is_at_end(in, i);
     bool ok = empty || i->at.begun || in->n == 1 || in->o.replay ? true
               : source_is_regular(i->path) ? begin_file(in, i, &first, &empty, e)
                                            : begin_held(in, i, &first, &empty, e);
@@ -248,7 +249,7 @@ static bool choose(struct inputs *in, struct err *e) {
         in->current = in->watermarks.n ? &in->all[watermarks_next(&in->watermarks)] : NULL;
     else if (!in->current) in->current = in->all;
     if (in->o.replay) return true;
-    while (!in->merges && in->current && !in->current->decoder && is_at_end(in->current))
+    while (!in->merges && in->current && !in->current->decoder && is_at_end(in, in->current))
         in->current = in->current + 1 < in->all + in->n ? in->current + 1 : NULL;
     if (!in->current || in->current->decoder) return true;
     return input_open(in, in->current, e);
@@ -323,6 +324,7 @@ static bool finish_current(struct inputs *in, struct err *e) {
     uint64_t at;
     if (in->current->decoder) source_position(in->current->bytes, &at, &in->current->at.size);
     in->current->at.ended = true;
+    in->current->at.left = in->current->decoder && in->current->decoder->left;
     input_close(in, in->current);
     in->reached = inputs_reached(in);
     if (in->merges) watermarks_end(&in->watermarks);

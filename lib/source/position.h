@@ -12,6 +12,7 @@ struct input_position {
     bool absent;      /* none of the inputs that are read now; kept for when it comes back */
     bool begun;       /* its watermark is known */
     bool ended;       /* its end was met, when it had `size` bytes as stored */
+    bool left;        /* what stood behind the last newline then was not read */
     uint64_t records; /* events, bad lines and control records that were taken */
     uint64_t lines;   /* up to the last of them; where the format counts lines */
     uint64_t offset;  /* bytes (uncompressed) up to behind the last of them; 0: not known */

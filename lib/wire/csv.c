@@ -23,6 +23,7 @@ struct csv {
     char delimiter;
     const char *types;
     struct csv_columns columns;
+    bool whole_only;
     bool ready;    /* the columns are known */
     uint64_t line; /* lines that are behind us, with those of the row at hand */
 
@@ -306,7 +307,8 @@ static enum decoded csv_next(struct decoder *d, struct event *ev, struct err *e)
         } else if (newline || left > in->max_line) {
             what = too_long(c, ev, e);
         } else if (in->eof) {
-            if (left == 0) return DECODED_END;
+            c->base.left = left && c->whole_only;
+            if (left == 0 || c->whole_only) return DECODED_END;
             what = take_line(c, left, true, ev, e);
         } else if (!fill(c, e)) {
             what = DECODED_FAILED;
@@ -334,6 +336,7 @@ struct decoder *csv_open(struct bytes *in, struct json_scanner *scanner,
     c->base = (struct decoder){.next = csv_next, .close = csv_close};
     c->delimiter = delimiter;
     c->types = o->types;
+    c->whole_only = o->whole_lines;
     reader_init(&c->in, in, o->max_line);
     judge_init(&c->judge, scanner, o);
     parser_start(c);

@@ -55,6 +55,7 @@ struct decoder {
     void (*close)(struct decoder *d); /* closes the bytes too */
     uint64_t bytes_read;              /* decoded so far (uncompressed) */
     uint64_t blank;                   /* empty lines skipped */
+    bool left;                        /* whole_lines: something stood behind the last newline */
 };
 
 /* Takes over `in`, and closes it also when it fails. FORMAT_AUTO is FORMAT_LINES here, and that is frames where they

@@ -129,6 +129,7 @@ static enum decoded lines_next(struct decoder *d, struct event *ev, struct err *
             return judge_beyond(e);
         } else if (in->eof) {
             ev->line = l->line;
+            l->base.left = left && l->whole_only;
             if (left == 0 || l->judge.opened || l->whole_only) return judge_end(&l->judge, e);
             what = take_line(l, left, 0, ev, e);
         } else if (!fill(l, e)) {
