@@ -17,6 +17,7 @@ struct input {
     struct event event;
     struct err err;
     struct input_position at; /* with is_resumed; its path is ours */
+    uint64_t blank_before;    /* empty lines that the decoder does not count; it may wrap */
     const struct input_position *upto;
 };
 
@@ -31,6 +32,7 @@ struct inputs {
     int64_t reached; /* the stream's watermark when the last input was at its end */
     uint64_t taken;  /* records */
     uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
+    uint64_t blank_before;       /* of all, by earlier runs */
     struct positions from, upto; /* copies */
     struct event next;           /* of the replay, read already */
     enum decoded next_is;
@@ -63,6 +65,7 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     if (ok && within) ok = position_is_there(&i->at) || position_changed(e);
     else if (ok && i->at.records) ok = position_reach(&i->at, i->decoder, e);
     if (!ok) return err_at(e, "%s", i->path);
+    i->blank_before = i->at.blank - i->decoder->blank;
     i->carries = i->decoder->open && i->decoder->open->watermarks;
     return true;
 }
@@ -143,6 +146,8 @@ static void take(struct inputs *in, struct input *i, enum decoded what, const st
     /* Of a line over the limit the text is not all. */
     if (what == DECODED_BAD && strcmp(ev->bad_code, "too_long") == 0) i->at.last = 0;
     i->at.lines = ev->line;
+    i->at.trailing = 0;
+    if (i->decoder) i->at.blank = i->blank_before + i->decoder->blank;
     bool known = i->decoder && i->decoder->offset;
     i->at.offset = known ? i->decoder->offset(i->decoder) : 0;
     in->taken++;
@@ -278,6 +283,12 @@ static void find_position(struct inputs *in, struct input *i) {
     i->upto = positions_find(&in->upto, i->path);
 }
 
+static uint64_t blank_at(const struct inputs *in) {
+    uint64_t blank = 0;
+    for (size_t k = 0; k < in->n; k++) blank += in->all[k].at.blank + in->all[k].at.trailing;
+    return blank;
+}
+
 static int by_path(const void *a, const void *b) {
     return strcmp(((const struct input *)a)->path, ((const struct input *)b)->path);
 }
@@ -298,6 +309,7 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
         known = known && source_is_regular(in->all[k].path) && stat(in->all[k].path, &st) == 0;
         in->total = known ? in->total + (uint64_t)st.st_size : 0;
     }
+    in->blank_before = blank_at(in);
     /* A tie of watermarks goes to the input in front: the order is then one of the data. */
     bool opened = find_merges(in, e);
     if (in->merges) qsort(in->all, in->n, sizeof *in->all, by_path);
@@ -319,10 +331,17 @@ void inputs_close(struct inputs *in) {
     free(in);
 }
 
-static bool finish_current(struct inputs *in, struct err *e) {
+/* The end was met now, or by the run that planned this. */
+static void note_end(struct input *i) {
     uint64_t at;
-    if (in->current->decoder) source_position(in->current->bytes, &at, &in->current->at.size);
-    in->current->at.ended = true;
+    if (i->decoder) source_position(i->bytes, &at, &i->at.size);
+    if (i->upto) i->at.trailing = i->upto->trailing;
+    else if (i->decoder) i->at.trailing = i->blank_before + i->decoder->blank - i->at.blank;
+    i->at.ended = true;
+}
+
+static bool finish_current(struct inputs *in, struct err *e) {
+    note_end(in->current);
     input_close(in, in->current);
     in->reached = inputs_reached(in);
     if (in->merges) watermarks_end(&in->watermarks);
@@ -452,6 +471,7 @@ const char *inputs_current(const struct inputs *in) {
 
 uint64_t inputs_blank(const struct inputs *in) {
     uint64_t blank = in->blank;
+    if (in->o.is_resumed) return blank_at(in) - in->blank_before;
     for (size_t k = 0; k < in->n; k++) blank += in->all[k].decoder ? in->all[k].decoder->blank : 0;
     return blank;
 }

@@ -68,6 +68,7 @@ bool inputs_is_frames(const struct inputs *in);
 bool inputs_has_watermarks(const struct inputs *in);
 /* The input that is read now, NULL at the end; and, of several, the one that holds the watermark back. */
 const char *inputs_current(const struct inputs *in);
+/* Empty lines; with is_resumed those since `from`, so that none counts twice over all runs. */
 uint64_t inputs_blank(const struct inputs *in);
 /* Bytes as stored: read so far and in all; *total is 0 where an input's size is not known. */
 void inputs_position(const struct inputs *in, uint64_t *done, uint64_t *total);
