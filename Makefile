@@ -107,7 +107,7 @@ fuzzers: $(FUZZERS)
 $B/fuzz/%: tests/fuzz/%.c $(call archives,$(ROOMS))
 	@mkdir -p $(@D)
 	$Q$(CC) $(EV_CFLAGS) -fsanitize=fuzzer,$(FUZZ_CHECKS) -MMD -MP -o $@ $< \
-	    -Wl,--start-group $(call archives,$(filter-out cli,$(ROOMS))) -Wl,--end-group $(LDLIBS)
+	    -Wl,--start-group $(call archives,$(ROOMS)) -Wl,--end-group $(LDLIBS)
 
 # The protocol of section 5, explored: 70 s of CPU, 600 MB.
 MODEL = $(wildcard tests/model/*.c)
