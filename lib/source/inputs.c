@@ -27,6 +27,7 @@ struct inputs {
     size_t n;
     struct input *current; /* NULL at the end */
     bool merges;           /* there are watermarks */
+    bool over;             /* the stream has said that all is said */
     struct watermarks watermarks;
     int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
     int64_t reached; /* the stream's watermark when the last input was at its end */
@@ -368,6 +369,7 @@ static void settle(struct inputs *in) {
 }
 
 static void obey(struct inputs *in, const struct control *c) {
+    in->over = c->kind == CONTROL_END && c->final;
     if (c->kind == CONTROL_WATERMARK && in->merges && in->current->carries)
         watermarks_seen(&in->watermarks, c->watermark);
 }
@@ -411,7 +413,7 @@ int64_t inputs_reached(struct inputs *in) {
 
 int64_t inputs_watermark(struct inputs *in) {
     int64_t reached = inputs_reached(in);
-    return in->current ? reached : TIME_END;
+    return in->current && !in->over ? reached : TIME_END;
 }
 
 static bool is_met(struct inputs *in) {

@@ -55,7 +55,8 @@ uint64_t inputs_taken(const struct inputs *in);
 /* How far all were read; owned by the caller. With is_resumed. */
 struct positions inputs_at(struct inputs *in);
 
-/* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END. */
+/* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END,
+ * and after the final end that a stream tells. */
 int64_t inputs_watermark(struct inputs *in);
 /* The same of the events alone: after DECODED_END as it was before it. */
 int64_t inputs_reached(struct inputs *in);

@@ -162,7 +162,7 @@ class Run:
 
 
 # What depends on how long it took, or on the encoding.
-VARY = {"bytes", "seconds", "bytes_in", "bytes_out", "state_bytes", "watermark"}
+VARY = {"bytes", "seconds", "bytes_in", "bytes_out", "state_bytes"}
 
 
 def outputs(folder):
