@@ -240,7 +240,7 @@ def forget_inputs(tmp):
 
 
 def epochs_do_not_show(tmp, rng):
-    for i in range(rounds(10, 200)):
+    for i in range(rounds(10, 40)):
         most = some_most(rng)
         line = Line(rng, write_inputs(tmp, rng, some_events(rng, most)))
         with Round(i, line, f"--max-per-trigger {most}"):
@@ -266,7 +266,7 @@ def check_begins(folder, want):
 
 def kills_do_not_show(tmp, rng):
     hits = 0
-    for i in range(rounds(6, 150)):
+    for i in range(rounds(6, 30)):
         most = some_most(rng)
         line = Line(rng, write_inputs(tmp, rng, some_events(rng, most)))
         source = ["--final", "--max-per-trigger", str(most)]
@@ -326,7 +326,7 @@ def empty_room(tmp, name, inputs):
 
 
 def an_input_that_grows_is_one(tmp, rng):
-    for i in range(rounds(8, 150)):
+    for i in range(rounds(8, 30)):
         most = some_most(rng)
         text = random_file(rng, some_events(rng, most))
         if rng.random() < 0.3:
@@ -344,7 +344,7 @@ def an_input_that_grows_is_one(tmp, rng):
 
 def several_inputs_that_grow_give_what_was_planned(tmp, rng):
     """The order of reading is that of the plans: kills do not show; where nothing is late the order does not either."""
-    for i in range(rounds(6, 100)):
+    for i in range(rounds(6, 20)):
         most = some_most(rng)
         names = [f"in{n}.ndjson" for n in range(rng.choice([2, 3]))]
         texts = [random_file(rng, some_events(rng, most)) for _ in names]
@@ -377,7 +377,7 @@ def check_balance(books):
 
 
 def a_copy_goes_on_elsewhere(tmp, rng):
-    for i in range(rounds(5, 80)):
+    for i in range(rounds(5, 20)):
         most = some_most(rng)
         text = random_file(rng, some_events(rng, most))
         (tmp / "in0.ndjson").write_bytes(text)
@@ -416,7 +416,7 @@ VERSION_BITS = 23  # above them a version has its generation
 
 def corrections_go_on_over_restarts(tmp, rng):
     """Hopping windows, late events within what is allowed: versions and all rows are those of one run; `now` is that of the first."""
-    for i in range(rounds(6, 100)):
+    for i in range(rounds(6, 20)):
         most = some_most(rng)
         text = random_file(rng, some_events(rng, most))
         (tmp / "in0.ndjson").write_bytes(text)
@@ -451,7 +451,7 @@ def corrections_go_on_over_restarts(tmp, rng):
 
 
 def chunks_do_not_show(tmp, rng):
-    for i in range(rounds(6, 100)):
+    for i in range(rounds(6, 20)):
         most = some_most(rng)
         line = Line(rng, write_inputs(tmp, rng, some_events(rng, most)))
         pieces = rng.choice([[], ["1"], ["40"]])
@@ -477,7 +477,7 @@ def tame_file(rng, n):
 
 
 def encodings_agree_under_a_checkpoint(tmp, rng):
-    for i in range(rounds(6, 100)):
+    for i in range(rounds(6, 20)):
         most = some_most(rng)
         (tmp / "in0.ndjson").write_bytes(tame_file(rng, some_events(rng, most)))
         line = Line(rng, ["in0.ndjson"], lateness="3h")
