@@ -83,7 +83,7 @@ check: all units gen
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 check-asan:
 	UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) B=$B/asan LTO= CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='$(SANITIZE)' \
-	    LAWS='random cutting passes shuffling portable over_windows corrected' check
+	    LAWS='random cutting passes shuffling portable over_windows corrected epochs_do kills_do' check
 
 # Killed, refused, damaged, copied: pipelines with checkpoints come out right. FAULTS=long takes long.
 check-faults: all gen faults
@@ -107,7 +107,7 @@ fuzzers: $(FUZZERS)
 $B/fuzz/%: tests/fuzz/%.c $(call archives,$(ROOMS))
 	@mkdir -p $(@D)
 	$Q$(CC) $(EV_CFLAGS) -fsanitize=fuzzer,$(FUZZ_CHECKS) -MMD -MP -o $@ $< \
-	    -Wl,--start-group $(call archives,$(filter-out cli,$(ROOMS))) -Wl,--end-group $(LDLIBS)
+	    -Wl,--start-group $(call archives,$(ROOMS)) -Wl,--end-group $(LDLIBS)
 
 # The protocol of section 5, explored: 70 s of CPU, 600 MB.
 MODEL = $(wildcard tests/model/*.c)

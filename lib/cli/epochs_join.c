@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -228,6 +229,21 @@ static void check_sources(struct stage *st) {
     }
 }
 
+/* What was not read to its end may not go away in silence. */
+static void check_gone(struct stage *st) {
+    const struct plan *p = &st->epochs->position;
+    struct err e;
+    for (size_t i = 0; !p->journaled && i < p->at.n; i++) {
+        const struct input_position *at = &p->at.of[i];
+        if ((at->ended && !at->left) || access(at->path, F_OK) == 0 || errno != ENOENT) continue;
+        err_set(&e, EXIT_BAD_DATA,
+            "%s: is gone, and an earlier run had not read it to its end: put it back, or begin "
+            "anew with --reset-state",
+            at->path);
+        stage_fail(st, &e);
+    }
+}
+
 static void replay_journal(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
@@ -240,6 +256,7 @@ void epochs_choose_inputs(struct stage *st, struct inputs_options *o) {
     if (!ep || !ep->source) return;
     bool replays = ep->replay.epoch > 0;
     if (!replays) check_sources(st);
+    if (!replays) check_gone(st);
     source_journal_reader_close(ep->replayed);
     ep->replayed = NULL;
     if (ep->replay.journaled) replay_journal(st);

@@ -22,6 +22,8 @@ static struct json_t *save_position(const struct input_position *p) {
     members_set_number(o, "lines", (int64_t)p->lines);
     members_set_number(o, "offset", (int64_t)p->offset);
     members_set_number(o, "size", (int64_t)p->size);
+    members_set_number(o, "blank", (int64_t)p->blank);
+    members_set_number(o, "trailing", (int64_t)p->trailing);
     members_set_hash(o, "check", p->check);
     members_set_hash(o, "before", p->before);
     members_set_number(o, "last", (int64_t)p->last);
@@ -69,6 +71,8 @@ static struct input_position restore_position(const struct json_t *o) {
         .lines = (uint64_t)members_number(o, "lines"),
         .offset = (uint64_t)members_number(o, "offset"),
         .size = (uint64_t)members_number(o, "size"),
+        .blank = (uint64_t)members_number(o, "blank"),
+        .trailing = (uint64_t)members_number(o, "trailing"),
         .check = members_hash(o, "check"),
         .before = members_hash(o, "before"),
         .last = (uint64_t)members_number(o, "last"),

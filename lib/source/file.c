@@ -137,7 +137,9 @@ bool source_tail(const char *path, uint64_t end, size_t n, struct buf *out) {
     bool logged;
     int fd = n <= end ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0 && n <= end && errno == ENOENT) fd = logged_open(path, &logged);
-    bool ok = fd >= 0 && pread(fd, buf_reserve(out, n), n, (off_t)(end - n)) == (ssize_t)n;
+    struct stat st;
+    bool ok = fd >= 0 && fstat(fd, &st) == 0 && end <= (uint64_t)st.st_size &&
+              pread(fd, buf_reserve(out, n), n, (off_t)(end - n)) == (ssize_t)n;
     if (ok) out->n += n;
     if (fd >= 0) close(fd);
     return ok;

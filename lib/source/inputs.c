@@ -17,6 +17,7 @@ struct input {
     struct event event;
     struct err err;
     struct input_position at; /* with is_resumed; its path is ours */
+    uint64_t blank_before;    /* empty lines that the decoder does not count; it may wrap */
     const struct input_position *upto;
 };
 
@@ -26,11 +27,13 @@ struct inputs {
     size_t n;
     struct input *current; /* NULL at the end */
     bool merges;           /* there are watermarks */
+    bool over;             /* the stream has said that all is said */
     struct watermarks watermarks;
     int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
     int64_t reached; /* the stream's watermark when the last input was at its end */
     uint64_t taken;  /* records */
     uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
+    uint64_t blank_before;       /* of all, by earlier runs */
     struct positions from, upto; /* copies */
     struct event next;           /* of the replay, read already */
     enum decoded next_is;
@@ -63,6 +66,7 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     if (ok && within) ok = position_is_there(&i->at) || position_changed(e);
     else if (ok && i->at.records) ok = position_reach(&i->at, i->decoder, e);
     if (!ok) return err_at(e, "%s", i->path);
+    i->blank_before = i->at.blank - i->decoder->blank;
     i->carries = i->decoder->open && i->decoder->open->watermarks;
     return true;
 }
@@ -143,6 +147,8 @@ static void take(struct inputs *in, struct input *i, enum decoded what, const st
     /* Of a line over the limit the text is not all. */
     if (what == DECODED_BAD && strcmp(ev->bad_code, "too_long") == 0) i->at.last = 0;
     i->at.lines = ev->line;
+    i->at.trailing = 0;
+    if (i->decoder) i->at.blank = i->blank_before + i->decoder->blank;
     bool known = i->decoder && i->decoder->offset;
     i->at.offset = known ? i->decoder->offset(i->decoder) : 0;
     in->taken++;
@@ -279,6 +285,12 @@ static void find_position(struct inputs *in, struct input *i) {
     i->upto = positions_find(&in->upto, i->path);
 }
 
+static uint64_t blank_at(const struct inputs *in) {
+    uint64_t blank = 0;
+    for (size_t k = 0; k < in->n; k++) blank += in->all[k].at.blank + in->all[k].at.trailing;
+    return blank;
+}
+
 static int by_path(const void *a, const void *b) {
     return strcmp(((const struct input *)a)->path, ((const struct input *)b)->path);
 }
@@ -299,6 +311,7 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
         known = known && source_is_regular(in->all[k].path) && stat(in->all[k].path, &st) == 0;
         in->total = known ? in->total + (uint64_t)st.st_size : 0;
     }
+    in->blank_before = blank_at(in);
     /* A tie of watermarks goes to the input in front: the order is then one of the data. */
     bool opened = find_merges(in, e);
     if (in->merges) qsort(in->all, in->n, sizeof *in->all, by_path);
@@ -320,11 +333,18 @@ void inputs_close(struct inputs *in) {
     free(in);
 }
 
-static bool finish_current(struct inputs *in, struct err *e) {
+/* The end was met now, or by the run that planned this. */
+static void note_end(struct input *i) {
     uint64_t at;
-    if (in->current->decoder) source_position(in->current->bytes, &at, &in->current->at.size);
-    in->current->at.ended = true;
-    in->current->at.left = in->current->decoder && in->current->decoder->left;
+    if (i->decoder) source_position(i->bytes, &at, &i->at.size);
+    if (i->upto) i->at.trailing = i->upto->trailing;
+    else if (i->decoder) i->at.trailing = i->blank_before + i->decoder->blank - i->at.blank;
+    i->at.ended = true;
+    i->at.left = i->decoder && i->decoder->left;
+}
+
+static bool finish_current(struct inputs *in, struct err *e) {
+    note_end(in->current);
     input_close(in, in->current);
     in->reached = inputs_reached(in);
     if (in->merges) watermarks_end(&in->watermarks);
@@ -351,6 +371,7 @@ static void settle(struct inputs *in) {
 }
 
 static void obey(struct inputs *in, const struct control *c) {
+    in->over = c->kind == CONTROL_END && c->final;
     if (c->kind == CONTROL_WATERMARK && in->merges && in->current->carries)
         watermarks_seen(&in->watermarks, c->watermark);
 }
@@ -394,7 +415,7 @@ int64_t inputs_reached(struct inputs *in) {
 
 int64_t inputs_watermark(struct inputs *in) {
     int64_t reached = inputs_reached(in);
-    return in->current ? reached : TIME_END;
+    return in->current && !in->over ? reached : TIME_END;
 }
 
 static bool is_met(struct inputs *in) {
@@ -454,6 +475,7 @@ const char *inputs_current(const struct inputs *in) {
 
 uint64_t inputs_blank(const struct inputs *in) {
     uint64_t blank = in->blank;
+    if (in->o.is_resumed) return blank_at(in) - in->blank_before;
     for (size_t k = 0; k < in->n; k++) blank += in->all[k].decoder ? in->all[k].decoder->blank : 0;
     return blank;
 }

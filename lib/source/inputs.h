@@ -55,7 +55,8 @@ uint64_t inputs_taken(const struct inputs *in);
 /* How far all were read; owned by the caller. With is_resumed. */
 struct positions inputs_at(struct inputs *in);
 
-/* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END. */
+/* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END,
+ * and after the final end that a stream tells. */
 int64_t inputs_watermark(struct inputs *in);
 /* The same of the events alone: after DECODED_END as it was before it. */
 int64_t inputs_reached(struct inputs *in);
@@ -68,6 +69,7 @@ bool inputs_is_frames(const struct inputs *in);
 bool inputs_has_watermarks(const struct inputs *in);
 /* The input that is read now, NULL at the end; and, of several, the one that holds the watermark back. */
 const char *inputs_current(const struct inputs *in);
+/* Empty lines; with is_resumed those since `from`, so that none counts twice over all runs. */
 uint64_t inputs_blank(const struct inputs *in);
 /* Bytes as stored: read so far and in all; *total is 0 where an input's size is not known. */
 void inputs_position(const struct inputs *in, uint64_t *done, uint64_t *total);

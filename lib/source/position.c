@@ -68,6 +68,7 @@ bool position_reach(const struct input_position *p, struct decoder *d, struct er
 bool position_is_there(const struct input_position *p) {
     struct buf tail = {0};
     if (!p->last) return true;
+    if (p->last > p->offset) return false;
     bool ok = source_tail(p->path, p->offset, p->last + 1, &tail);
     /* A last line may have no newline. */
     bool newline = ok && tail.p[p->last] == '\n';

@@ -17,10 +17,11 @@ struct input_position {
     uint64_t lines;   /* up to the last of them; where the format counts lines */
     uint64_t offset;  /* bytes (uncompressed) up to behind the last of them; 0: not known */
     uint64_t size;
-    uint64_t check;    /* a hash of the texts of all of them, */
-    uint64_t before;   /* of all but the last, */
-    uint64_t last;     /* and how many bytes that one has; 0: not known */
-    int64_t watermark; /* its own */
+    uint64_t blank, trailing; /* empty lines before the last of them, and behind it where `ended` */
+    uint64_t check;           /* a hash of the texts of all of them, */
+    uint64_t before;          /* of all but the last, */
+    uint64_t last;            /* and how many bytes that one has; 0: not known */
+    int64_t watermark;        /* its own */
 };
 
 /* Of several inputs, with their stream. */
