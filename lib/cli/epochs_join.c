@@ -123,12 +123,28 @@ static void check_stdout(struct stage *st) {
         "place of > FILE, or run without the checkpoint: env -u EV_CHECKPOINT");
 }
 
+/* Plans were made under a name, which is kept in no other place. */
+static void check_named(struct stage *st, uint64_t newest) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    uint64_t planned;
+    epochs_must(st, sealed_newest(ep->dir.folder, "plan", &planned, &e), &e);
+    if (newest || !planned || st->o.reset_state) return;
+    err_set(&e, EXIT_CONFIG,
+        "%s: pipeline-1 is missing, which says whose the checkpoint is: bring it back from a copy, "
+        "or "
+        "begin anew with --reset-state",
+        ep->dir.path);
+    stage_fail(st, &e);
+}
+
 static void start_source(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     uint64_t newest;
     bool back;
     stage_must(st, sealed_newest(ep->dir.root, "pipeline", &newest, &e), &e);
+    check_named(st, newest);
     name_pipeline(st, newest);
     if (st->o.reset_state) {
         stage_must(st, checkpoint_clear(&ep->dir, &e), &e);
