@@ -60,19 +60,17 @@ static int64_t parse_bound(const char *text, const char *option, int64_t none) {
 /* Waits until the next event of a stream of `rate` events a second is due. What a late sleep has missed is
  * caught up, a silent source is not. */
 static void pace(int64_t rate) {
-    enum { CATCH_UP_NS = 50000000 };
-    static double due_ns;
+    enum { CATCH_UP_US = 50000 };
+    static double due_us;
     struct timespec now;
     struct err e;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    double now_ns = (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-    if (due_ns < now_ns - CATCH_UP_NS) due_ns = now_ns;
-    double wait_ns = due_ns - now_ns;
-    due_ns += 1e9 / (double)rate;
-    if (wait_ns <= 0) return;
+    double now_us = (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+    if (due_us < now_us - CATCH_UP_US) due_us = now_us;
+    due_us += 1e6 / (double)rate;
+    if (due_us <= now_us) return;
     stage_must(&st, out_flush(&st.out, &e), &e);
-    struct timespec left = {(time_t)(wait_ns / 1e9), (long)wait_ns % 1000000000};
-    while (nanosleep(&left, &left) != 0) io_hooks.interrupted();
+    stage_sleep(&st, (int64_t)due_us);
 }
 
 static void explain(void) {
@@ -143,11 +141,11 @@ int main(int argc, char **argv) {
     struct event ev;
     struct err e;
     while (next(&ev)) {
-        if (o.has_rate) pace(o.rate);
         struct slice text = fields ? projection_apply(fields, &ev) : ev.text;
         if (o.stamp) text = stamped(text);
         buf_add_slice(out_begin(&st.out, ev.time, ev.watermark), text);
         stage_must(&st, out_end(&st.out, &e), &e);
+        if (o.has_rate) pace(o.rate);
     }
     stage_check(&st);
     return stage_end(&st);

@@ -139,6 +139,8 @@ static void parse_query(void) {
 }
 
 /* Seconds since 2025, so that what runs later wins over what ran before. */
+static int64_t generation; /* that of --generation; a pipeline that was reset adds its own */
+
 static int64_t generation_now(void) { return time(NULL) - INT64_C(1735689600); }
 
 static void parse_versions(void) {
@@ -147,11 +149,13 @@ static void parse_versions(void) {
     format.all_corrections = o.correction;
     if (!o.generation) return;
     char *end;
-    format.generation =
+    generation =
         strcmp(o.generation, "now") == 0 ? generation_now() : strtoll(o.generation, &end, 10);
     bool number = *o.generation >= '0' && *o.generation <= '9' && !*end;
-    if ((number || strcmp(o.generation, "now") == 0) && format.generation <= ROW_MAX_GENERATION)
+    if ((number || strcmp(o.generation, "now") == 0) && generation <= ROW_MAX_GENERATION) {
+        format.generation = generation;
         return;
+    }
     err_set(&e, EXIT_USAGE, "--generation: not a number below 2^40 or \"now\": %s",
         QUOTED(slice_of(o.generation)));
     stage_fail(&st, &e);
@@ -339,15 +343,19 @@ static bool load(struct stage *s, const struct state_entry *entry, struct err *e
 }
 
 /* `now` is that of the first run. */
-static bool restore(struct stage *s, const struct json_t *saved, struct err *e) {
-    (void)s, (void)e;
-    windows_track(windows);
-    if (!saved) return true;
+static void resume(const struct json_t *saved) {
     int64_t passed[] = {members_number(saved, "on_time"), members_number(saved, "final")};
     windows_resume(windows, passed);
     held = members_number(saved, "held");
-    format.generation = members_number(saved, "generation");
-    return true;
+    generation = members_number(saved, "generation");
+}
+
+static bool restore(struct stage *s, const struct json_t *saved, struct err *e) {
+    windows_track(windows);
+    if (saved) resume(saved);
+    format.generation = generation + stage_generation(s);
+    return format.generation <= ROW_MAX_GENERATION ||
+           err_set(e, EXIT_CONFIG, "--generation is too large for a pipeline that was reset");
 }
 
 struct putting {
@@ -369,7 +377,7 @@ static bool save(struct stage *s, struct state *state, struct json_t **saved, st
     members_set_number(*saved, "on_time", passed[0]);
     members_set_number(*saved, "final", passed[1]);
     members_set_number(*saved, "held", held);
-    members_set_number(*saved, "generation", format.generation);
+    members_set_number(*saved, "generation", generation);
     for (unsigned t = 0; t < WINDOW_TABLES; t++)
         state_forget(state, t, windows_forgotten(windows, (enum window_table)t));
     return windows_save(windows, put, &(struct putting){state, e});

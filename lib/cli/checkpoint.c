@@ -244,6 +244,31 @@ static bool has_record(const struct stage_folder *of, uint64_t epoch, struct err
     return !query || state_is_whole(of->fd, epoch, e) || err_at(e, "%s", of->name);
 }
 
+static bool is_listed(const char *line, const char *id) {
+    size_t n = strlen(id);
+    for (const char *at = line; *at; at += strcspn(at, "/") + 1)
+        if (strncmp(at, id, n) == 0 && at[n] == '/') return true;
+    return false;
+}
+
+bool checkpoint_has_only(
+    const struct checkpoint *c, const char *line, uint64_t epoch, struct err *e) {
+    struct stages s;
+    bool ok = !epoch || stages_list(c, &s, e);
+    for (size_t i = 0; epoch && ok && i < s.n; i++) {
+        uint64_t query;
+        const char *id = s.of[i].name;
+        ok = newest(&s.of[i], "query", &query, e);
+        if (!ok || !query || strcmp(id, c->id) == 0 || is_listed(line, id)) continue;
+        ok = err_set(e, EXIT_CONFIG,
+            "%s: %s has a state in the checkpoint and is not in the line: run it as it was, or "
+            "begin anew with --reset-state",
+            c->path, id);
+    }
+    if (epoch) stages_free(&s);
+    return ok;
+}
+
 static bool has_plan(const struct checkpoint *c, uint64_t epoch, struct err *e) {
     char name[64];
     struct stat st;

@@ -38,6 +38,10 @@ bool checkpoint_join(
 /* Is there another evsink at the end? EXIT_CONFIG naming both. */
 bool checkpoint_is_line(const struct checkpoint *c, struct err *e);
 
+/* Is each stage that has a record of the epoch in the line, which is a list of ids, a '/' behind each? EXIT_CONFIG naming one. */
+bool checkpoint_has_only(
+    const struct checkpoint *c, const char *line, uint64_t epoch, struct err *e);
+
 /* For the source stage: the epoch to be restored, and the last one that is planned. What a copy holds beyond is removed.
  * *back is true where a later epoch had been acknowledged, which cannot be restored. EXIT_CONFIG. */
 bool checkpoint_choose(

@@ -11,6 +11,7 @@ int epochs_folder(const struct stage *st); /* -1 without */
 /* The folder that the user names, or NULL. */
 const char *epochs_wanted(const struct stage *st);
 struct state *epochs_state(const struct stage *st);
+int64_t epochs_generation(const struct stage *st);
 int64_t epochs_clock(struct stage *st); /* of the source stage, µs */
 /* From where and how far the source stage reads. */
 void epochs_choose_inputs(struct stage *st, struct inputs_options *o);

@@ -19,6 +19,9 @@
 struct epochs {
     struct checkpoint dir;
     char *pipeline, *uuid; /* owned */
+    char *stages;          /* so too: those before this one, as in control_pipeline */
+    struct json_t *
+        sides; /* where side outputs stood at the newest record, also those that are not open; or NULL */
     int64_t generation;
     bool keeps_output;          /* of the generation before */
     uint64_t restored, planned; /* C and P */
@@ -45,7 +48,6 @@ struct epochs {
     uint64_t base;      /* records that had been taken when the epoch at hand began */
     int64_t clock;      /* its time, once it has a record */
     int64_t began_us;   /* by the monotonic clock */
-    unsigned until_look;
 };
 
 /* µs */

@@ -186,6 +186,10 @@ void epochs_join(struct stage *st) {
 
 int epochs_folder(const struct stage *st) { return st->epochs ? st->epochs->dir.folder : -1; }
 
+int64_t epochs_generation(const struct stage *st) {
+    return st->epochs ? st->epochs->generation : 0;
+}
+
 struct state *epochs_state(const struct stage *st) {
     return st->epochs ? st->epochs->state : NULL;
 }

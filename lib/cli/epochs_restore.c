@@ -15,6 +15,7 @@ static void take_pipeline(struct stage *st, const struct control *open) {
     ep->uuid = mem_str(slice_of(open->pipeline.uuid));
     ep->generation = open->pipeline.generation;
     ep->keeps_output = open->pipeline.keeps;
+    if (open->pipeline.stages) ep->stages = mem_str(slice_of(open->pipeline.stages));
     ep->restored = ep->last = ep->committed = open->epoch;
     ep->planned = open->planned;
 }
@@ -53,8 +54,13 @@ void epochs_take(struct stage *st) {
 void epochs_complete_open(const struct stage *st, struct control *open) {
     const struct epochs *ep = st->epochs;
     if (!ep) return;
-    open->pipeline = (struct control_pipeline){mem_str(slice_of(ep->pipeline)),
-        mem_str(slice_of(ep->uuid)), ep->generation, ep->keeps_output};
+    struct buf stages = {0};
+    buf_printf(&stages, "%s%s/%c", ep->stages ? ep->stages : "", ep->dir.id, 0);
+    open->pipeline = (struct control_pipeline){.name = mem_str(slice_of(ep->pipeline)),
+        .uuid = mem_str(slice_of(ep->uuid)),
+        .generation = ep->generation,
+        .stages = stages.p,
+        .keeps = ep->keeps_output};
     open->epoch = ep->restored;
     open->planned = ep->planned;
 }
@@ -231,6 +237,22 @@ static void restore_seen(struct stage *st) {
     if (st->epochs->restored) st->n_unseen = 0;
 }
 
+/* A line that was changed cannot go on: with a stage more that one has no state, with one less its state stays behind. */
+static void check_part(struct stage *st, const struct json_t *newest) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    if (ep->restored && !newest) {
+        err_set(&e, EXIT_CONFIG,
+            "%s: %s was not in the line that has come to epoch %" PRIu64
+            ": run that one, or begin anew with --reset-state",
+            ep->dir.path, ep->dir.id, ep->restored);
+        stage_fail(st, &e);
+    }
+    if (ep->dir.role == ROLE_SINK)
+        stage_must(
+            st, checkpoint_has_only(&ep->dir, ep->stages ? ep->stages : "", ep->restored, &e), &e);
+}
+
 void epochs_restore(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
@@ -238,10 +260,12 @@ void epochs_restore(struct stage *st) {
     check_id(st);
     struct json_t *newest = newest_record(st);
     check_identity(st, newest);
+    check_part(st, newest);
     stage_must(st, query_check(st, ep->dir.folder, newest != NULL, &e), &e);
     struct json_t *record = restore_record(st);
     check_identity(st, record);
-    restore_sides(st, members_get(newest, "sides"));
+    if (members_get(newest, "sides")) ep->sides = members_copy(members_get(newest, "sides"));
+    restore_sides(st, ep->sides);
     restore_sink(st, newest);
     books_restore(&st->books, members_get(record, "books"));
     restore_seen(st);

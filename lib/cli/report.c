@@ -173,6 +173,11 @@ static void on_tick(int number) {
 /* As a reader like head(1) wants it: no message, and the end by SIGPIPE. */
 static void reader_left(void) {
     if (stop_signal) stop(running);
+    if (running->epochs && running->is_source) {
+        struct err e;
+        err_set(&e, EXIT_IO, "a later stage of the pipeline is gone: start it again");
+        stage_fail(running, &e);
+    }
     io_hooks = (struct io_hooks){0};
     give_up(running, EXIT_IO);
     signal(SIGPIPE, SIG_DFL);
@@ -316,11 +321,22 @@ static void wait_for_input(struct stage *st, int fd) {
     for (;;) {
         struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
         report_check();
+        if (stop_signal && !st->inputs) stop(st); /* nothing has begun */
         (void)epochs_go_on(st);
         int n = poll(both, st->writes_out ? 2 : 1, epochs_wait_ms(st));
         if (n > 0 && left_alone(st, &both[1])) reader_left();
         if (n > 0 && both[0].revents) return;
         if (n < 0 && errno != EINTR) return;
+    }
+}
+
+void stage_sleep(struct stage *st, int64_t until_us) {
+    for (int64_t left; (left = until_us - now_us()) > 0;) {
+        if (st->epochs) (void)epochs_go_on(st);
+        int wait_ms = st->epochs ? epochs_wait_ms(st) : -1;
+        if (wait_ms >= 0 && wait_ms * 1000 < left) left = wait_ms * 1000 + 1000;
+        (void)nanosleep(&(struct timespec){left / SECOND_US, left % SECOND_US * 1000}, NULL);
+        report_check();
     }
 }
 

@@ -124,6 +124,8 @@ struct state *stage_state(const struct stage *st) {
     return epochs_state(st);
 }
 
+int64_t stage_generation(const struct stage *st) { return epochs_generation(st); }
+
 int64_t stage_clock(struct stage *st) {
     struct timespec t;
     if (st->epochs) return epochs_clock(st);

@@ -172,6 +172,8 @@ void stage_join(struct stage *st, struct texts sources);
 int stage_spool(const struct stage *st);
 /* For a tool that puts what is new when it comes; NULL without a checkpoint. */
 struct state *stage_state(const struct stage *st);
+/* How often the checkpoint was reset; 0 without one. */
+int64_t stage_generation(const struct stage *st);
 /* Now, µs; under a checkpoint the time of the epoch, which is the same when it is read again. */
 int64_t stage_clock(struct stage *st);
 
@@ -179,6 +181,9 @@ int64_t stage_clock(struct stage *st);
 void stage_open(struct stage *st, struct texts sources);
 
 bool stage_next(struct stage *st, struct event *ev);
+
+/* Between two events: waits until that time of the monotonic clock. An epoch may end meanwhile. */
+void stage_sleep(struct stage *st, int64_t until_us);
 
 /* Of what the stage writes, now. */
 int64_t stage_watermark(struct stage *st);

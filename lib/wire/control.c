@@ -38,6 +38,7 @@ static json_t *pack_checkpoint(const struct control *c) {
     set_number(o, "generation", (uint64_t)c->pipeline.generation);
     set_number(o, "epoch", c->epoch);
     set_number(o, "planned", c->planned);
+    set_text(o, "stages", c->pipeline.stages);
     if (c->pipeline.keeps) json_object_set_new(o, "keep", json_true());
     return o;
 }
@@ -145,6 +146,7 @@ static bool get_checkpoint(const json_t *o, struct control *c) {
     bool ok = !of ||
               (get_text(of, "pipeline", &c->pipeline.name) && c->pipeline.name &&
                   get_text(of, "uuid", &c->pipeline.uuid) && c->pipeline.uuid &&
+                  get_text(of, "stages", &c->pipeline.stages) &&
                   get_number(of, "generation", &generation) && get_number(of, "epoch", &c->epoch) &&
                   get_number(of, "planned", &c->planned) && c->planned >= c->epoch);
     c->pipeline.generation = (int64_t)generation;
@@ -231,6 +233,7 @@ void control_free(struct control *c) {
     free(c->time.zone);
     free(c->pipeline.name);
     free(c->pipeline.uuid);
+    free(c->pipeline.stages);
     *c = (struct control){0};
 }
 

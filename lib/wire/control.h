@@ -37,7 +37,8 @@ struct control_pipeline {
     char *name; /* NULL: there is no checkpoint */
     char *uuid;
     int64_t generation;
-    bool keeps; /* what the generation before has written stays */
+    char *stages; /* the ids of those that the stream has passed, a '/' behind each */
+    bool keeps;   /* what the generation before has written stays */
 };
 
 struct control {
