@@ -10,7 +10,7 @@ from decimal import getcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(os.environ.get("B", ROOT / "build")) / "bin"
+BIN = Path(os.environ.get("B", ROOT / "build")).resolve() / "bin"
 DATA = Path(os.environ.get("EV_DATA", ROOT / "../shared/data"))
 SEED = int(os.environ.get("LAWS_SEED", random.randrange(10**9)))
 ENV = {"PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
