@@ -17,15 +17,26 @@ def flipped(data, at):
     return data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1:]
 
 
+def role(name):
+    """Runs of state end in a random number, which is another in each pipeline."""
+    return re.sub(r"-[0-9a-f]{16}$", "", name)
+
+
 def numbers(name):
-    return [int(n) for n in re.findall(r"\d+", name)]
+    return [int(n) for n in re.findall(r"\d+", role(name))]
 
 
 def previous(path):
     """The file of the same role with the next lower number."""
-    role = re.sub(r"\d+", "#", path.name)
-    alike = [p for p in path.parent.iterdir() if re.sub(r"\d+", "#", p.name) == role]
+    kind = re.sub(r"\d+", "#", role(path.name))
+    alike = [p for p in path.parent.iterdir() if re.sub(r"\d+", "#", role(p.name)) == kind]
     return max((p for p in alike if numbers(p.name) < numbers(path.name)), key=lambda p: numbers(p.name), default=None)
+
+
+def again(path):
+    """The file that has that role in another run; None where a thread has left others."""
+    alike = [p for p in path.parent.iterdir() if role(p.name) == role(path.name)] if path.parent.exists() else []
+    return alike[0] if alike else None
 
 
 def damages(path):
@@ -88,10 +99,10 @@ def files(checks, line, where, sample=None, rng=None):
     total = len(todo)
     for at, file, number in rng.sample(todo, sample) if sample and sample < total else todo:
         play = left(line, where, at)
-        path = play.root / file
-        acts = list(damages(path)) if path.exists() else []
+        path = again(play.root / file)
+        acts = list(damages(path)) if path else []
         if number >= len(acts):
-            continue  # what a thread leaves may differ
+            continue
         what, act = acts[number]
         act()
         wrong, kind = outcome(ref, play, path)
@@ -155,7 +166,8 @@ def copy_rsync(source, to, _):
 
 
 def copies(checks, line, where, number, rng):
-    """The checkpoint first, then the outputs; the copy goes on elsewhere as the original would have."""
+    """The checkpoint first, then the outputs; the copy goes on elsewhere as the original would have. Before an epoch is
+    acknowledged there is nothing to go on from."""
     ref = Reference(line, where / "reference")
     ways = [copy_slowly] + ([copy_rsync] if shutil.which("rsync") else [])
     done = tries = 0
@@ -163,13 +175,16 @@ def copies(checks, line, where, number, rng):
         tries += 1
         play = fresh(line, where)
         play.start()
-        time.sleep(rng.uniform(0, ref.seconds))
+        sink = play.root / CHECKPOINT / line.ids[-1]
+        while play.running() and not list(sink.glob("ack-*")):
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, ref.seconds / 2))
         way = rng.choice(ways)
         shutil.rmtree(where / "copy", ignore_errors=True)
         (where / "copy/root").mkdir(parents=True)
         epoch = play.epochs()
-        if (play.root / CHECKPOINT).exists():
-            way(play.root / CHECKPOINT, where / "copy/root" / CHECKPOINT, rng.uniform(0, ref.seconds / 60))
+        pause = rng.uniform(0, ref.seconds / 2) / len(list((play.root / CHECKPOINT).rglob("*")))
+        way(play.root / CHECKPOINT, where / "copy/root" / CHECKPOINT, pause)
         for name in line.outputs:
             if (play.root / name).is_dir():
                 way(play.root / name, where / "copy/root" / name, 0)

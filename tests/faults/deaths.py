@@ -48,13 +48,13 @@ def dies_at(checks, ref, where, at):
     return True
 
 
-def points(checks, line, where, every=False):
+def points(checks, line, where, every=False, stages=None):
     ref = Reference(line, where / "reference")
     play = fresh(line, where)
     steps, result = passed(play)
     checks.check(f"{line.name}: once more", ref.differences(play, result), play)
     checks.check(f"{line.name}: nothing is left over", [f"but {sorted(ref.names)}"] if ref.names else [])
-    todo = list(chosen(steps, every))
+    todo = [at for at in chosen(steps, every) if not stages or at.split(":")[0] in stages]
     missed = [at for at in todo if not dies_at(checks, ref, where, at)]
     never = [p for p in line.points if p not in {at.split(":")[1] for at in steps}]
     print(f"{line.name}: {ref.epochs} epochs, {len(todo)} deaths; no stage passes {' '.join(never) or 'none'}" +

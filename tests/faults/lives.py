@@ -59,9 +59,10 @@ def variants(checks, src, where, number, rng):
 
 def grows(checks, src, where, number, rng):
     """The input is longer each time, the runs pause, some are killed; the last is final, and as one run over all."""
-    ref = Reference(orders(src), where / "reference")
     rows = src.read_bytes().splitlines(keepends=True)
     part = where / "growing.ndjson"
+    part.write_bytes(src.read_bytes())
+    ref = Reference(orders(part), where / "reference")
     for _ in range(number):
         play, wrong = fresh(orders(part, final=()), where), []
         cuts = sorted(rng.sample(range(len(rows)), rng.randint(1, 5))) + [len(rows)]

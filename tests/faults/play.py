@@ -54,7 +54,8 @@ class Play:
     def __init__(self, line, where, root=None):
         self.line, self.where = line, Path(where)
         self.root = root or self.where / "root"
-        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.where, self.root):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def script(self, shim):
         """Each stage says its process before it becomes the tool; the shim is in front of the tools only."""
