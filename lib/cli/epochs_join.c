@@ -151,8 +151,16 @@ static void start_source(struct stage *st) {
         ep->generation += newest > 0;
         ep->keeps_output = strcmp(st->o.output, "keep") == 0;
     }
-    if (st->o.reset_state || !newest) write_pipeline(st);
     stage_must(st, checkpoint_choose(&ep->dir, &ep->restored, &ep->planned, &back, &e), &e);
+    if (!newest && ep->planned) {
+        err_set(&e, EXIT_CONFIG,
+            "%s/pipeline-1 is missing: it says whose checkpoint this is; bring it back from a "
+            "copy, or "
+            "begin anew in another folder",
+            ep->dir.path);
+        stage_fail(st, &e);
+    }
+    if (st->o.reset_state || !newest) write_pipeline(st);
     if (back)
         stage_note(st, "%s: parts of the checkpoint are missing, it goes back to epoch %" PRIu64,
             ep->dir.path, ep->restored);
