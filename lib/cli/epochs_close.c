@@ -1,5 +1,5 @@
+#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,7 +8,7 @@
 #include "cli/report.h"
 #include "state/sealed.h"
 
-enum { RELEASE_US = 60 * SECOND_US, SINK_LEFT_MS = 3000, POLL_MS = 2 };
+enum { RELEASE_US = 60 * SECOND_US, SINK_LEFT_MS = 10000, POLL_MS = 2 };
 
 /* ---- the end of an epoch ---- */
 
@@ -131,10 +131,10 @@ void epochs_close(struct stage *st, uint64_t epoch, bool final) {
 
 /* ---- the end ---- */
 
-/* Has the next stage gone? */
-static bool has_reader(void) {
-    struct pollfd out = {.fd = STDOUT_FILENO};
-    return poll(&out, 1, 0) == 0 || !(out.revents & (POLLERR | POLLHUP | POLLNVAL));
+/* So that a filter behind us, which may keep all until then, comes to its end. */
+static void close_stdout(void) {
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null >= 0) (void)dup2(null, STDOUT_FILENO);
 }
 
 static bool is_acknowledged(struct stage *st) {
@@ -144,18 +144,19 @@ static bool is_acknowledged(struct stage *st) {
     return ep->committed >= ep->last;
 }
 
-/* Rule 10. One that has not come yet is waited for, some seconds. */
+/* Rule 10. One that has not come yet is waited for, some seconds; one of an earlier run, that does not die, is not ours. */
 static void wait_for_sink(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     if (ep->dir.role == ROLE_SINK) return;
+    close_stdout();
     for (int gone_ms = 0; gone_ms < SINK_LEFT_MS; gone_ms += POLL_MS) {
-        /* In this order: evsink acknowledges, and leaves. Where the next stage has left, it may not have come yet. */
-        bool came = checkpoint_sink_came(&ep->dir, ep->joined_us), is_left = !has_reader();
+        /* In this order: evsink acknowledges, and leaves. */
+        bool came = checkpoint_sink_came(&ep->dir, ep->joined_us);
         bool has_sink = checkpoint_has_sink(&ep->dir);
         if (is_acknowledged(st)) return;
-        if (came && !has_sink && is_left) break;
-        if (has_sink) gone_ms = 0;
+        if (came && !has_sink) break;
+        if (came) gone_ms = 0;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
         report_check();
     }

@@ -123,28 +123,12 @@ static void check_stdout(struct stage *st) {
         "place of > FILE, or run without the checkpoint: env -u EV_CHECKPOINT");
 }
 
-/* Plans were made under a name, which is kept in no other place. */
-static void check_named(struct stage *st, uint64_t newest) {
-    struct epochs *ep = st->epochs;
-    struct err e;
-    uint64_t planned;
-    epochs_must(st, sealed_newest(ep->dir.folder, "plan", &planned, &e), &e);
-    if (newest || !planned || st->o.reset_state) return;
-    err_set(&e, EXIT_CONFIG,
-        "%s: pipeline-1 is missing, which says whose the checkpoint is: bring it back from a copy, "
-        "or "
-        "begin anew with --reset-state",
-        ep->dir.path);
-    stage_fail(st, &e);
-}
-
 static void start_source(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     uint64_t newest;
     bool back;
     stage_must(st, sealed_newest(ep->dir.root, "pipeline", &newest, &e), &e);
-    check_named(st, newest);
     name_pipeline(st, newest);
     if (st->o.reset_state) {
         stage_must(st, checkpoint_clear(&ep->dir, &e), &e);
@@ -237,12 +221,25 @@ static void open_journal(struct stage *st) {
     epochs_must(st, ep->journal != NULL, &e);
 }
 
+/* A source is known by its name. */
+static void check_twice(struct stage *st, size_t i) {
+    struct err e;
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(st->sources.paths[k], st->sources.paths[i]) != 0) continue;
+        err_set(&e, EXIT_USAGE,
+            "%s: is named twice, and under a checkpoint each source is read once",
+            st->sources.paths[i]);
+        stage_fail(st, &e);
+    }
+}
+
 /* What can be read but once goes into the journal; so does all else then, in the order of reading. */
 static void check_sources(struct stage *st) {
     struct err e;
     name_standard_input(st);
     for (size_t i = 0; i < st->sources.n; i++) {
         const char *path = st->sources.paths[i];
+        check_twice(st, i);
         size_t at;
         bool named = utf8_valid(slice_of(path), &at);
         if (named && source_is_regular(path)) continue;

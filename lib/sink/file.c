@@ -57,6 +57,11 @@ static bool file_drop(struct sink *s, struct err *e) {
 }
 
 static bool file_keep(struct sink *s, struct err *e) {
+    const struct file_sink *f = (const struct file_sink *)s;
+    if (f->encoder->resume)
+        return err_set(e, EXIT_USAGE,
+            "--output keep: the columns of what stands in the destination are not known any more; "
+            "--output replace, or another destination");
     return appended_keep(((struct file_sink *)s)->appended, e);
 }
 
