@@ -1,5 +1,6 @@
 #include "cli/checkpoint.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -56,10 +57,11 @@ static bool read_holder(int lock, struct holder *h) {
     return n > 0 && sscanf(text, "%c %d %d %d", &h->role, &h->pid, &h->parent, &h->group) == 4;
 }
 
-static bool write_holder(const struct checkpoint *c, struct err *e) {
-    char text[128];
-    int n = snprintf(text, sizeof text, "%c %d %d %d\n", records[c->role][0], (int)getpid(),
-        (int)getppid(), (int)getpgrp());
+/* Once a stage is ready its role is written large. */
+static bool write_holder(const struct checkpoint *c, bool ready, struct err *e) {
+    char text[128], role = records[c->role][0];
+    int n = snprintf(text, sizeof text, "%c %d %d %d\n", ready ? toupper(role) : role,
+        (int)getpid(), (int)getppid(), (int)getpgrp());
     return (ftruncate(c->lock, 0) == 0 && pwrite(c->lock, text, (size_t)n, 0) == n) ||
            err_errno(e, EXIT_NO_OUTPUT, errno, "cannot write the lock");
 }
@@ -91,7 +93,7 @@ static bool take_lock(struct checkpoint *c, struct err *e) {
         io_check();
         pause_ms(POLL_MS);
     }
-    return write_holder(c, e);
+    return write_holder(c, false, e);
 }
 
 static bool is_name(const char *id) {
@@ -149,7 +151,7 @@ static bool is_held_as(int folder, enum role role) {
     struct holder h;
     int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
     bool held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
-                read_holder(lock, &h) && h.role == records[role][0];
+                read_holder(lock, &h) && tolower(h.role) == records[role][0];
     if (lock >= 0) close(lock);
     return held;
 }
@@ -180,16 +182,19 @@ bool checkpoint_is_line(const struct checkpoint *c, struct err *e) {
     return ok;
 }
 
-/* A lock is written when it is taken. */
-static bool was_taken(int folder, enum role role, int64_t since) {
+bool checkpoint_ready(const struct checkpoint *c, struct err *e) {
+    return write_holder(c, true, e);
+}
+
+static bool was_ready(int folder, enum role role, int64_t since) {
     struct holder h;
     struct stat st;
     int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
-    bool taken = lock >= 0 && fstat(lock, &st) == 0 &&
+    bool ready = lock >= 0 && fstat(lock, &st) == 0 &&
                  st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000 >= since &&
-                 read_holder(lock, &h) && h.role == records[role][0];
+                 read_holder(lock, &h) && h.role == toupper(records[role][0]);
     if (lock >= 0) close(lock);
-    return taken;
+    return ready;
 }
 
 bool checkpoint_sink_came(const struct checkpoint *c, int64_t since) {
@@ -197,7 +202,7 @@ bool checkpoint_sink_came(const struct checkpoint *c, int64_t since) {
     struct err ignored;
     bool came = false;
     if (!stages_list(c, &s, &ignored)) return false;
-    for (size_t i = 0; !came && i < s.n; i++) came = was_taken(s.of[i].fd, ROLE_SINK, since);
+    for (size_t i = 0; !came && i < s.n; i++) came = was_ready(s.of[i].fd, ROLE_SINK, since);
     stages_free(&s);
     return came;
 }

@@ -50,7 +50,9 @@ bool checkpoint_choose(
 bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err *e);
 /* Is an evsink at the end running, or might one still come? */
 bool checkpoint_has_sink(const struct checkpoint *c);
-/* Has one taken its lock since then (µs, by the wall clock)? What came a moment before may not be known. */
+/* This stage has restored what it must. EXIT_NO_OUTPUT. */
+bool checkpoint_ready(const struct checkpoint *c, struct err *e);
+/* Has one become ready since then (µs, by the wall clock)? */
 bool checkpoint_sink_came(const struct checkpoint *c, int64_t since);
 /* Everything but the locks goes. EXIT_IO. */
 bool checkpoint_clear(const struct checkpoint *c, struct err *e);

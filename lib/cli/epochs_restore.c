@@ -272,4 +272,5 @@ void epochs_restore(struct stage *st) {
     if (st->keeps) stage_must(st, st->keeps->restore(st, members_get(record, "tool"), &e), &e);
     members_free(record);
     members_free(newest);
+    if (ep->dir.role == ROLE_SINK) epochs_must(st, checkpoint_ready(&ep->dir, &e), &e);
 }

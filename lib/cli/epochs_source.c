@@ -1,9 +1,11 @@
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/epochs_inside.h"
 #include "cli/report.h"
 
-enum { TRIGGER_US = 10 * SECOND_US };
+enum { TRIGGER_US = 10 * SECOND_US, LINE_READY_MS = 5000 };
 
 static uint64_t taken(struct stage *st) { return inputs_taken(st->inputs) - st->epochs->base; }
 
@@ -14,10 +16,27 @@ static void begin_epoch(struct stage *st) {
     ep->clock = 0;
 }
 
+/* What a stage refuses at its start must not leave a plan behind, which the next run would follow. A filter that keeps
+ * what it gets may let it come late. */
+static void wait_for_line(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    if (ep->is_line || ep->dir.role == ROLE_SINK) return;
+    if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
+    for (int ms = 0; ms < LINE_READY_MS && !checkpoint_sink_came(&ep->dir, ep->joined_us); ms++) {
+        struct pollfd out = {.fd = STDOUT_FILENO};
+        if (poll(&out, 1, 1) > 0 && out.revents & (POLLERR | POLLHUP))
+            epochs_fail(st, EXIT_IO, "a later stage of the pipeline is gone: start it again");
+        if (report_stopped()) break;
+    }
+    ep->is_line = true;
+}
+
 /* Rule 3. */
 void epochs_plan(struct stage *st, bool final) {
     struct epochs *ep = st->epochs;
     struct err e;
+    wait_for_line(st);
     struct plan p = {.epoch = ep->last + 1,
         .records = taken(st),
         .at = inputs_at(st->inputs),
