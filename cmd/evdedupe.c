@@ -253,13 +253,18 @@ static int64_t reached(struct stage *s) {
 
 static void settle_last(struct stage *s) { pass_due(forgotten(reached(s))); }
 
+static bool add_version(const struct json_field *f, struct err *e) {
+    if (f->kind == JSON_OBJECT || f->kind == JSON_ARRAY)
+        return err_set(e, EXIT_BAD_DATA, "an object or array is no version");
+    return key_add_field(&version, f, &st.scratch, e);
+}
+
 static bool make_row(const struct event *ev, struct err *e) {
     if (!make_key(ev, e)) return false;
     version.n = 0;
     if (version_field < 0) return true;
     at_field = version_field;
-    return key_add_field(&version, &ev->fields[at_field], &st.scratch, e) ||
-           err_at(e, "%s", st.wanted[at_field].path);
+    return add_version(&ev->fields[at_field], e) || err_at(e, "%s", st.wanted[at_field].path);
 }
 
 static bool takes_row(struct stage *s, const struct event *ev, struct err *e) {
