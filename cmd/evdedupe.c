@@ -233,17 +233,26 @@ static bool has_watermarks, ended;
 
 #define ALL_SPANS (INT64_MAX - 1) /* last_first() of none is one more */
 
-/* The watermark of a row goes by its span alone, so that it is the same whenever it is found due: those behind it are
- * of later spans. */
-static void pass_due(int64_t upto) {
+/* A span that is open has begun behind what is forgotten, and its row is less than --within older. */
+static int64_t holds(struct stage *s, int64_t watermark) {
+    (void)s;
+    if (!o.has_within || watermark == TIME_NONE) return TIME_NONE;
+    return time_add(forgotten(watermark), -o.within);
+}
+
+/* The watermark of a row goes by its span, so that it is the same whenever it is found due: those behind it are of
+ * later spans. At the end, when all are due, it is not above what the stage says of itself: a later run that finds
+ * nothing left to do says just that. */
+static void pass_due(int64_t upto, int64_t watermark) {
     bool marks = has_watermarks && o.has_within;
+    int64_t most = holds(&st, watermark);
     for (int64_t at; (at = last_first(last)) <= upto;) {
         struct last_row row;
+        int64_t mark = marks ? time_add(at, -o.within) : TIME_NONE;
         last_take(last, &row);
         st.books.open--;
-        pass(&(struct event){.text = row.text,
-            .time = row.time,
-            .watermark = marks ? time_add(at, -o.within) : TIME_NONE});
+        pass(&(struct event){
+            .text = row.text, .time = row.time, .watermark = mark < most ? mark : most});
     }
 }
 
@@ -251,7 +260,10 @@ static int64_t reached(struct stage *s) {
     return s->inputs ? inputs_reached(s->inputs) : TIME_NONE;
 }
 
-static void settle_last(struct stage *s) { pass_due(forgotten(reached(s))); }
+static void settle_last(struct stage *s) {
+    int64_t watermark = reached(s);
+    pass_due(forgotten(watermark), watermark);
+}
 
 static bool add_version(const struct json_field *f, struct err *e) {
     if (f->kind == JSON_OBJECT || f->kind == JSON_ARRAY)
@@ -274,7 +286,7 @@ static bool takes_row(struct stage *s, const struct event *ev, struct err *e) {
 
 /* Without --within keys lie in the order of their first events. */
 static void take_row(const struct event *ev) {
-    pass_due(forgotten(ev->watermark));
+    pass_due(forgotten(ev->watermark), ev->watermark);
     if (is_late(ev)) {
         stage_late(&st, ev, TIME_NONE, ev->watermark - ev->time);
         return;
@@ -286,13 +298,6 @@ static void take_row(const struct event *ev) {
         stage_duplicate(
             &st, &(struct event){.text = loser.text, .source = loser.source, .line = loser.line});
     else st.books.open++;
-}
-
-/* A span that is open has begun behind what is forgotten, and its row is less than --within older. */
-static int64_t holds(struct stage *s, int64_t watermark) {
-    (void)s;
-    if (!o.has_within || watermark == TIME_NONE) return TIME_NONE;
-    return time_add(forgotten(watermark), -o.within);
 }
 
 static void left_open(struct stage *s, struct buf *out) {
@@ -429,7 +434,7 @@ static void pass_last(void) {
         else reject(&ev, &e);
     }
     stage_check(&st);
-    pass_due(ALL_SPANS);
+    pass_due(ALL_SPANS, reached(&st));
     ended = true;
 }
 

@@ -8,7 +8,7 @@
  * Rows rank by version (bytes, as keys are: expr/value.h), then by time, then by the bytes of the text; of two that
  * are the same in all of these the first stays.
  *
- * A span takes some 110 bytes and its key, version, source and text. */
+ * A span takes 130 to 200 bytes, as tables double, and its key, version, source and text. */
 #ifndef EV_OP_LAST_H
 #define EV_OP_LAST_H
 
