@@ -10,6 +10,8 @@ _evdedupe() {
     case $prev in
     --key) return ;;
     --within) return ;;
+    --keep) mapfile -t COMPREPLY < <(compgen -W 'first last' -- "$cur") && return ;;
+    --version-field) return ;;
     --allowed-lateness) return ;;
     --late) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
     --dups) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
@@ -38,7 +40,7 @@ _evdedupe() {
     --state-limit) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W ' --key --within --allowed-lateness --late --dups --wire --input --time --lateness --time-format --time-unit --max-future --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --journal --reset-state --output --state-limit --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W ' --key --within --keep --version-field --allowed-lateness --late --dups --wire --input --time --lateness --time-format --time-unit --max-future --tz --where --require --reject --max-reject --allow-missing --csv --tsv --json --header --types --max-line --max-depth --checkpoint --pipeline --id --trigger --max-per-trigger --final --journal --reset-state --output --state-limit --stats --explain --progress --quiet --verbose --help --version' -- "$cur")
     fi
 }
 complete -o filenames -F _evdedupe evdedupe

@@ -2,6 +2,8 @@
 complete -c evdedupe -f
 complete -c evdedupe -l key -x -d 'fields that are alike in duplicates'
 complete -c evdedupe -l within -x -d 'only so far from the first in event time'
+complete -c evdedupe -l keep -x -a 'first last' -d 'first: what comes first; last: the newest'
+complete -c evdedupe -l version-field -x -d 'of --keep last: the newest has the highest'
 complete -c evdedupe -l allowed-lateness -x -d 'events behind the watermark up to this pass; as --within'
 complete -c evdedupe -l late -r -F -d 'where later events go'
 complete -c evdedupe -l dups -r -F -d 'where duplicates go'

@@ -28,6 +28,7 @@ void books_write(struct buf *out, const struct books *b) {
     if (b->finds_duplicates) buf_printf(out, ",\"duplicates\":%" PRIu64, b->duplicates);
     buf_printf(out, ",\"filtered\":%" PRIu64 ",\"late\":%" PRIu64 ",\"rejected\":%" PRIu64,
         b->filtered, b->late, b->rejected);
+    if (b->holds) buf_printf(out, ",\"open\":%" PRIu64, b->open);
     buf_printf(out, ",\"blank\":%" PRIu64, b->blank);
     if (b->makes_rows) buf_printf(out, ",\"rows\":%" PRIu64, b->rows);
     if (b->missed) buf_printf(out, ",\"missed_windows\":%" PRIu64, b->missed);
@@ -54,7 +55,7 @@ static const struct {
     const char *name;
     size_t at; /* of a uint64_t */
 } counters[] = {COUNTER(in), COUNTER(results), COUNTER(duplicates), COUNTER(filtered),
-    COUNTER(late), COUNTER(rejected), COUNTER(blank), COUNTER(rows), COUNTER(missed),
+    COUNTER(late), COUNTER(rejected), COUNTER(open), COUNTER(blank), COUNTER(rows), COUNTER(missed),
     COUNTER(mismatches)};
 enum { COUNTERS = sizeof counters / sizeof *counters };
 

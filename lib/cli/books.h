@@ -12,13 +12,16 @@ struct books {
     const char *tool;
     const char
         *result; /* what this tool calls the events that went on: "passed", "windowed", "written" */
-    uint64_t in; /* events and bad lines; = results + duplicates + filtered + late + rejected */
+    uint64_t
+        in; /* events and bad lines; = results + duplicates + filtered + late + rejected + open */
     uint64_t results;
     bool finds_duplicates;
     uint64_t duplicates;
     uint64_t filtered; /* by --where, --since, --until */
     uint64_t late;
     uint64_t rejected;
+    bool holds;            /* this tool holds events that may still become results or duplicates */
+    uint64_t open;         /* so many now */
     uint64_t blank;        /* empty lines; not in `in` */
     uint64_t blank_before; /* those of earlier runs */
     bool makes_rows;       /* this tool makes events of its own */

@@ -68,7 +68,7 @@ void stage_note(const struct stage *st, const char *format, ...) {
 
 /* Events that a failure or a signal found on their way went nowhere: they are not counted. */
 static void leave_out_unfinished(struct books *b, uint64_t waiting) {
-    uint64_t done = b->results + b->duplicates + b->filtered + b->late + b->rejected;
+    uint64_t done = b->results + b->duplicates + b->filtered + b->late + b->rejected + b->open;
     if (b->in == done + waiting || b->in == done + waiting + 1) b->in = done;
 }
 

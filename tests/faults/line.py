@@ -84,6 +84,13 @@ def many_lines(src):
     def into(dest):
         return ("evsink", ["evsink", dest, "--stats", "-q"])
 
+    newest = ["--key", "restaurant_id", "--keep", "last", "--version-field", "order_value"]
+    within = ["--within", "2m", "--allowed-lateness", "0s"]
+    last = ("evdedupe", ["evdedupe", *newest, *within, *dedupe[1][5:]])
+    never_late = ("evwindow", [a for a in window[1] if a not in ("--late", "late.ndjson")])  # the watermark is held back
+    yield other("last", source, last, never_late, sink, outputs=[*SIDES[:3], "out.ndjson"]), None
+    yield other("ending", source, ("evdedupe", ["evdedupe", *newest, *dedupe[1][5:7], "--stats", "-q"]), sink,
+                outputs=["reject.ndjson", "dups.ndjson", "out.ndjson"]), None
     yield other("several", ("evcat", source[1][:-1] + several), dedupe, window, sink), None
     yield other("alone", ("evwindow", ["evwindow", "-i", str(src), *read, *window[1][1:]]), sink,
                 outputs=["reject.ndjson", "late.ndjson", "out.ndjson"]), lacks("evwindow", "--max-per-trigger")

@@ -346,6 +346,99 @@ def duplicates_are_what_the_page_says(tmp, rng):
             raise AssertionError(f"round {i}: {args}: {e}") from None
 
 
+def rank(v):
+    """Of a value in the total order of evexpr(7)."""
+    if v is None or isinstance(v, bool):
+        return (0 if v is None else 1 + v,)
+    return (3, v) if isinstance(v, Decimal) else (4, v.encode())
+
+
+def newest(lines, key, version, within, allowed, lateness):
+    """As dedupe(), for --keep last; what passes is in its order."""
+    spans, passed, dups, late, top = [], [], [], [], None
+    for n, line in enumerate(lines):
+        e = json.loads(line, parse_float=Decimal, parse_int=Decimal)
+        t = micros(e["ts"])
+        mark = None if top is None or lateness is None else top - lateness
+        top = t if top is None else max(top, t)
+        if within is not None and mark is not None:
+            due = [s for s in spans if s["first"] + within + allowed <= mark]
+            spans = [s for s in spans if s["first"] + within + allowed > mark]
+            passed += sorted(due, key=lambda s: (s["first"], s["key"]))
+            if t + allowed < mark:
+                late.append(line)
+                continue
+        row = (rank(e.get(version)) if version else (), t, line)
+        mine = [s for s in spans if s["key"] == rank(e.get(key)) and (within is None or abs(t - s["first"]) < within)]
+        if not mine:
+            spans.append({"first": n if within is None else t, "key": rank(e.get(key)), "row": row})
+            continue
+        span = min(mine, key=lambda s: s["first"])
+        dups.append(min(row, span["row"])[2])
+        span["row"] = max(row, span["row"])
+    passed += sorted(spans, key=lambda s: (s["first"], s["key"]))
+    return [s["row"][2] for s in passed], dups, late
+
+
+def random_newest(rng):
+    """Options of evdedupe --keep last, and what newest() wants to know of them."""
+    spans = {"1s": 10**6, "20m": 20 * 60 * 10**6, "0s": 0, "1m": 60 * 10**6, "2h": 7200 * 10**6, None: None}
+    within = rng.choice([None, "1s", "20m", "2h"])
+    lateness = rng.choice([None, "0s", "1m", "2h"])
+    allowed = rng.choice([None, "0s", "1m", "2h"]) if within else None
+    key, version = rng.choice(["k", "q", "p"]), rng.choice([None, "k", "q", "p"])
+    args = ["--time", "ts", "--key", key, "--keep", "last", "--allow-missing"]
+    for name, value in ("--version-field", version), ("--within", within), ("--lateness", lateness), ("--allowed-lateness", allowed):
+        args += [name, value] if value else []
+    return args, (key, version, spans[within], spans[allowed or within], spans[lateness])
+
+
+def the_last_of_each_key_is_what_the_page_says(tmp, rng):
+    for i in range(80):
+        lines = random_events(rng, rng.choice([3, 100, 600])).splitlines()
+        args, query = random_newest(rng)
+        want = newest(lines, *query)
+        sides = ["--dups", tmp / "dups"] + (["--late", tmp / "late"] if "--within" in args and "--lateness" in args else [])
+        command = [str(a) for a in ["evdedupe", "-q", *args, *sides, "--stats"]]
+        p = subprocess.run(command, input=b"\n".join(lines), capture_output=True, env=ENV)
+        assert p.returncode == 0, p.stderr
+        b = json.loads(p.stderr.splitlines()[-1])
+        try:
+            assert [b["in"], b["passed"], b["duplicates"], b["late"], b["open"]] == [len(lines), *map(len, want), 0], (b, [*map(len, want)])
+            same(p.stdout, b"\n".join(want[0]))
+            same(tool("evcat", "--unwrap", tmp / "dups"), b"\n".join(want[1]))
+            if "--late" in command:
+                same(tool("evcat", "--unwrap", tmp / "late"), b"\n".join(want[2]))
+            # In frames each row has its time, and comes before the watermark has passed it.
+            rows = [r for r in read.read(io.BytesIO(tool("evdedupe", "-q", *args, "--wire", "frames", stdin=b"\n".join(lines)))) if isinstance(r, tuple)]
+            assert [r[2] for r in rows] == want[0]
+            marks = [-(10**30) if mark is None else mark for _, mark, _ in rows]
+            assert marks == sorted(marks) and all(time >= mark for (time, _, _), mark in zip(rows, marks)), marks
+        except AssertionError as e:
+            raise AssertionError(f"round {i}: {command}: {e}") from None
+
+
+def the_last_of_each_key_goes_on_from_run_to_run(tmp, rng):
+    """A file that grows, read in several runs and epochs, gives what it gives at once."""
+    for i in range(8):
+        folder = tmp / str(i)
+        folder.mkdir()
+        lines = random_events(rng, 300).splitlines()
+        args, query = random_newest(rng)
+        cuts = sorted(rng.sample(range(1, 300), 3)) + [300]
+        for cut in cuts:
+            (folder / "in.ndjson").write_bytes(b"".join(l + b"\n" for l in lines[:cut]))
+            final = "--final" if cut == 300 else ""
+            pipe(f"cd {folder} && export EV_CHECKPOINT=ck && evdedupe -q {' '.join(args)} --dups dups.ndjson -i in.ndjson "
+                 f"--max-per-trigger {rng.randrange(20, 200)} {final} | evsink out.ndjson", b"")
+        want = newest(lines, *query)
+        try:
+            same((folder / "out.ndjson").read_bytes(), b"\n".join(want[0]))
+            same(tool("evcat", "--unwrap", folder / "dups.ndjson"), b"\n".join(want[1]))
+        except AssertionError as e:
+            raise AssertionError(f"round {i}: {args}, cut at {cuts}: {e}") from None
+
+
 # ---- two windows in a row, and the repair of late events ----
 
 
@@ -429,7 +522,8 @@ LONG = {"real_retail_15m", "real_taxi_15m"}  # half a minute each: with LAWS_ALL
 LAWS += [late_on_real_data, retail_streams_in_bounded_memory, random_windows_are_the_oracles, rejected_events_move_nothing, portable_and_avx2_agree,
          shuffling_within_the_lateness_changes_nothing, cutting_the_input_anywhere_changes_nothing, what_passes_keeps_its_bytes,
          frames_are_what_the_page_says, encodings_agree, a_stream_that_is_cut_or_changed_publishes_nothing,
-         duplicates_are_what_the_page_says, windows_over_windows_lose_nothing, late_events_are_corrected_in, commits_are_whole_to_every_reader, sums_are_exact_in_any_order]
+         duplicates_are_what_the_page_says, the_last_of_each_key_is_what_the_page_says,
+         the_last_of_each_key_goes_on_from_run_to_run, windows_over_windows_lose_nothing, late_events_are_corrected_in, commits_are_whole_to_every_reader, sums_are_exact_in_any_order]
 LAWS += epochs.LAWS
 
 
