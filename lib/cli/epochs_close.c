@@ -8,7 +8,7 @@
 #include "cli/report.h"
 #include "state/sealed.h"
 
-enum { RELEASE_US = 60 * SECOND_US, SINK_LEFT_MS = 10000, POLL_MS = 2 };
+enum { RELEASE_US = 60 * SECOND_US, SINK_LEFT_MS = 3000, POLL_MS = 2 };
 
 /* ---- the end of an epoch ---- */
 

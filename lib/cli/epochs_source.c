@@ -90,6 +90,7 @@ int epochs_wait_ms(struct stage *st) {
 
 static void check_replay(struct stage *st) {
     struct epochs *ep = st->epochs;
+    wait_for_line(st);
     if (ep->replay.journaled) return; /* the journal has its own checksum */
     struct positions at = inputs_at(st->inputs);
     for (size_t i = 0; i < at.n; i++) {
