@@ -1,6 +1,7 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -58,4 +59,23 @@ bool io_write_file(int fd, const void *p, size_t n, struct err *e) {
         n -= (size_t)done;
     }
     return true;
+}
+
+bool io_write_whole(int fd, const void *p, size_t n, struct err *e) {
+    bool ok =
+        io_write(fd, p, n, e) && (fsync(fd) == 0 || err_errno(e, EXIT_IO, errno, "cannot write"));
+    if (close(fd) != 0 && ok) ok = err_errno(e, EXIT_IO, errno, "cannot write");
+    return ok;
+}
+
+DIR *io_list_folder(int at, const char *name) {
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d && fd >= 0) close(fd);
+    return d;
+}
+
+bool io_sync_folder(int folder, struct err *e) {
+    /* EINVAL: a file system that knows no fsync of folders. */
+    return fsync(folder) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync");
 }

@@ -2,6 +2,7 @@
 #ifndef EV_BASE_IO_H
 #define EV_BASE_IO_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,5 +34,12 @@ bool io_write(int fd, const void *p, size_t n, struct err *e);
 /* Of regular files, from any thread, for they ask no hook. Reading goes on until the room is full or the file ends. */
 bool io_read_file(int fd, void *to, size_t room, size_t *got, struct err *e);
 bool io_write_file(int fd, const void *p, size_t n, struct err *e);
+/* All of it, durably; closes fd, whether it worked or not. */
+bool io_write_whole(int fd, const void *p, size_t n, struct err *e);
+
+/* The names of a folder; NULL with errno, ENOTDIR or ELOOP where there is none. */
+DIR *io_list_folder(int at, const char *name);
+/* Makes its names durable. */
+bool io_sync_folder(int folder, struct err *e);
 
 #endif

@@ -131,8 +131,7 @@ static void stages_free(struct stages *s) {
 }
 
 static bool stages_list(const struct checkpoint *c, struct stages *s, struct err *e) {
-    int fd = openat(c->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    DIR *d = io_list_folder(c->root, ".");
     *s = (struct stages){0};
     if (!d) return err_errno(e, EXIT_CONFIG, errno, "%s: cannot list", c->path);
     for (struct dirent *x; (x = readdir(d));) {
@@ -423,8 +422,7 @@ bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err 
 /* ---- beginning anew ---- */
 
 static bool clear_folder(int folder, struct err *e) {
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    DIR *d = io_list_folder(folder, ".");
     bool ok = d || err_errno(e, EXIT_IO, errno, "cannot list");
     for (struct dirent *x; ok && (x = readdir(d));)
         if (strcmp(x->d_name, "lock") != 0 && strcmp(x->d_name, ".") != 0 &&

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "json/value.h"
 #include "sink/folder.h"
 
@@ -85,7 +86,7 @@ static bool look_at(struct walk *w, int at, const char *name, const char *path, 
 
 /* A folder below with a _tmp is a destination of its own. */
 static bool walk(struct walk *w, int at, const char *name, const char *path, struct err *e) {
-    DIR *d = list_folder(at, name);
+    DIR *d = io_list_folder(at, name);
     if (!d)
         return errno == ENOTDIR || errno == ELOOP || errno == ENOENT ||
                (errno == EACCES && !is_mine(at, name)) ||

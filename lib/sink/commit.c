@@ -86,7 +86,7 @@ static bool check_removed(struct commit *c, struct err *e) {
 
 static bool prepare(struct commit *c, struct err *e) {
     return each(c, finish_file, e) && each(c, sync_file, e) && (!c->epoch || rename_spool(c, e)) &&
-           each(c, make_place, e) && check_removed(c, e) && sync_folder(c->f->tmp, e);
+           each(c, make_place, e) && check_removed(c, e) && io_sync_folder(c->f->tmp, e);
 }
 
 /* ---- the record ---- */

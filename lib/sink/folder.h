@@ -3,7 +3,6 @@
 #ifndef EV_SINK_FOLDER_H
 #define EV_SINK_FOLDER_H
 
-#include <dirent.h>
 
 #include "sink/partition.h"
 #include "sink/sink.h"
@@ -107,8 +106,6 @@ bool folder_commit(struct sink *s, const struct txn *t, struct err *e);
 
 bool is_folder(int at, const char *path, int flags /* AT_SYMLINK_NOFOLLOW, or 0 */);
 bool has_tmp(int at, const char *path);
-/* NULL with errno; ENOTDIR or ELOOP where it is no folder of ours. */
-DIR *list_folder(int at, const char *name);
 /* mkdir -p, durably. `at` is AT_FDCWD, or our folder: then no part of the path may be a link or a destination of its own. */
 bool make_path(int at, const char *path, struct err *e);
 /* fsync of a file or folder; "" is `at` itself. */

@@ -45,7 +45,7 @@ static bool visit(void *ctx, const struct log_line *l, struct err *e) {
 }
 
 static bool list_names(int at, struct names *out, struct err *e) {
-    DIR *d = list_folder(at, ".");
+    DIR *d = io_list_folder(at, ".");
     if (!d) return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot list");
     for (struct dirent *x; (x = readdir(d));)
         if (x->d_name[0] != '.') names_add(out, slice_of(x->d_name));
@@ -59,7 +59,7 @@ static bool read_log(struct folder *f, struct opening *o, struct err *e) {
     if (!list_names(f->tmp, &o->tmp, e)) return err_at(e, "_tmp");
     if (!log_each(f->dir, UINT64_MAX, visit, o, &f->seen, e)) return false;
     /* Who wrote a record may have died before its name was durable, and now we rely on it. */
-    if (!sync_folder(f->log, e)) return false;
+    if (!io_sync_folder(f->log, e)) return false;
     names_sort(&o->removed);
     names_without(&f->mine, &o->removed);
     names_without(&o->waiting, &o->removed);
@@ -163,10 +163,7 @@ static void sweep_old(struct folder *f) {
 static bool write_temp(struct folder *f, const char *temp, struct slice lines, struct err *e) {
     int fd = openat(f->tmp, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create _tmp/%s", temp);
-    bool ok = io_write(fd, lines.p, lines.n, e) &&
-              (fsync(fd) == 0 || err_errno(e, EXIT_IO, errno, "cannot write"));
-    if (close(fd) != 0 && ok) ok = err_errno(e, EXIT_IO, errno, "cannot write");
-    return ok;
+    return io_write_whole(fd, lines.p, lines.n, e);
 }
 
 static bool is_linked(struct folder *f, const char *temp) {
@@ -202,7 +199,7 @@ static bool append(
     if (ok) crash_point("log-written", epoch);
     ok = ok && take_number(f, temp.p, only_first, e);
     if (ok) crash_point("log-linked", epoch);
-    ok = ok && sync_folder(f->log, e);
+    ok = ok && io_sync_folder(f->log, e);
     if (ok) crash_point("log-synced", epoch);
     (void)unlinkat(f->tmp, temp.p, 0);
     buf_free(&temp);

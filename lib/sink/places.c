@@ -4,13 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "sink/folder.h"
 #include "sink/replace.h"
 
 bool sync_path(int at, const char *path, struct err *e) {
     int fd = openat(at, *path ? path : ".", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return err_errno(e, EXIT_IO, errno, "cannot open %s", path);
-    bool ok = sync_folder(fd, e);
+    bool ok = io_sync_folder(fd, e);
     close(fd);
     return ok;
 }
@@ -33,13 +34,6 @@ bool has_tmp(int at, const char *path) {
     return has;
 }
 
-DIR *list_folder(int at, const char *name) {
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d && fd >= 0) close(fd);
-    return d;
-}
-
 char *folder_of(const char *path) {
     const char *slash = strrchr(path, '/');
     return mem_str((struct slice){path, slash ? (size_t)(slash - path) : 0});
@@ -59,8 +53,8 @@ static bool is_ours(int at, const char *path, struct err *e) {
 static bool make_new(int at, const char *path, const char *parent, struct err *e) {
     int fd = openat(at, *parent ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool made = fd >= 0 && (mkdirat(at, path, 0777) == 0 || errno == EEXIST);
-    bool ok =
-        made ? sync_folder(fd, e) : err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", path);
+    bool ok = made ? io_sync_folder(fd, e)
+                   : err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", path);
     if (fd >= 0) close(fd);
     return ok;
 }

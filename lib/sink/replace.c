@@ -34,11 +34,6 @@ int lock_file(int folder, const char *name, mode_t mode) {
     }
 }
 
-bool sync_folder(int folder, struct err *e) {
-    /* EINVAL: a file system that knows no fsync of folders. */
-    return fsync(folder) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync");
-}
-
 /* Follows symbolic links, also to what does not exist yet, which realpath(3) cannot. NULL with errno. */
 static char *resolve(const char *path) {
     char *at = mem_str(slice_of(path)), target[PATH_MAX];
@@ -149,7 +144,7 @@ bool replace_publish(struct replace *r, struct err *e) {
         return err_errno(e, EXIT_IO, errno, "cannot rename %s", r->temp);
     free(r->temp);
     r->temp = NULL;
-    return sync_folder(r->folder, e);
+    return io_sync_folder(r->folder, e);
 }
 
 void replace_close(struct replace *r) {

@@ -27,8 +27,6 @@ void replace_close(struct replace *r);
 
 /* Opens and locks a file for one writer, creating it. -1 with errno, EWOULDBLOCK where another has it. */
 int lock_file(int folder, const char *name, mode_t mode);
-/* Makes the folder's names durable; EXIT_IO. */
-bool sync_folder(int folder, struct err *e);
 /* May this name be given to another file, or be removed? Else errno says why not. */
 bool may_replace(int folder, const char *name);
 /* Is a struct replace open for it, here or in another process? */

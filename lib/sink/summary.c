@@ -139,7 +139,7 @@ static void write_summary(struct folder *f, const char *name, uint64_t upto, uin
     if (ok) crash_point("summary-written", epoch);
     ok = ok && link_to_log(f, temp.p, name);
     if (ok) crash_point("summary-linked", epoch);
-    if (ok && sync_folder(f->log, &ignored)) remove_older(f, f->seen.summary);
+    if (ok && io_sync_folder(f->log, &ignored)) remove_older(f, f->seen.summary);
     (void)unlinkat(f->tmp, temp.p, 0);
     buf_free(&temp);
 }

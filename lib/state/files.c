@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 static int64_t microseconds(struct timespec t) {
     return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
@@ -109,12 +111,8 @@ static void note(struct files *f, struct listing *l, const char *name) {
 }
 
 static bool list(struct files *f, struct listing *l, struct err *e) {
-    int fd = openat(f->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (!folder) {
-        if (fd >= 0) close(fd);
-        return err_errno(e, EXIT_IO, errno, "cannot read the folder");
-    }
+    DIR *folder = io_list_folder(f->folder, ".");
+    if (!folder) return err_errno(e, EXIT_IO, errno, "cannot read the folder");
     errno = 0;
     for (struct dirent *d; (d = readdir(folder)); errno = 0) note(f, l, d->d_name);
     bool ok = errno == 0 || err_errno(e, EXIT_IO, errno, "cannot read the folder");

@@ -24,12 +24,6 @@ bool checkpoint_damaged(struct err *e, const char *file, const char *what) {
     return checkpoint_restorable(e);
 }
 
-bool checkpoint_sync(int folder, struct err *e) {
-    /* EINVAL: a file system that knows no fsync of folders. */
-    return fsync(folder) == 0 || errno == EINVAL ||
-           err_errno(e, EXIT_IO, errno, "cannot sync the folder");
-}
-
 static bool here(struct err *e, const char *file) { return err_at(e, "%s", file); }
 
 static bool failed(struct err *e, const char *file, const char *what) {

@@ -38,8 +38,6 @@ struct run {
 bool checkpoint_damaged(struct err *e, const char *file, const char *what);
 /* The same for an error that names the file already. */
 bool checkpoint_restorable(struct err *e);
-/* fsync of a folder. */
-bool checkpoint_sync(int folder, struct err *e);
 
 /* ---- writing ---- */
 

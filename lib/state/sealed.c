@@ -50,14 +50,7 @@ static void seal(json_t *object, const char *name, struct buf *out) {
 static bool write_file(int folder, const char *name, struct slice text, struct err *e) {
     int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return err_errno(e, EXIT_IO, errno, "cannot create");
-    bool ok = io_write(fd, text.p, text.n, e) &&
-              (fsync(fd) == 0 || err_errno(e, EXIT_IO, errno, "cannot write"));
-    if (close(fd) != 0 && ok) ok = err_errno(e, EXIT_IO, errno, "cannot write");
-    return ok;
-}
-
-static bool sync_names(int folder, struct err *e) {
-    return fsync(folder) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync");
+    return io_write_whole(fd, text.p, text.n, e);
 }
 
 static bool put_in_place(
@@ -70,7 +63,7 @@ static bool put_in_place(
     if (renameat(folder, temp, folder, name) != 0)
         return err_errno(e, EXIT_IO, errno, "cannot rename");
     passed(role, "renamed", epoch);
-    if (!sync_names(folder, e)) return false;
+    if (!io_sync_folder(folder, e)) return false;
     passed(role, "synced", epoch);
     return true;
 }
@@ -136,7 +129,7 @@ static json_t *read_file(int folder, const char *name, struct err *e) {
     close(fd);
     json_t *o = ok ? parse(buf_slice(&text), name, e) : NULL;
     buf_free(&text);
-    if (!o || sync_names(folder, e)) return o;
+    if (!o || io_sync_folder(folder, e)) return o;
     json_decref(o);
     return NULL;
 }
@@ -166,15 +159,11 @@ static int by_number(const void *a, const void *b) {
 }
 
 bool sealed_list(int folder, const char *role, uint64_t **epochs, size_t *n, struct err *e) {
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    DIR *d = io_list_folder(folder, ".");
     uint64_t epoch;
     *epochs = NULL;
     *n = 0;
-    if (!d) {
-        if (fd >= 0) close(fd);
-        return err_errno(e, EXIT_CONFIG, errno, "cannot list");
-    }
+    if (!d) return err_errno(e, EXIT_CONFIG, errno, "cannot list");
     for (struct dirent *x; (x = readdir(d));) {
         if (!is_named(x->d_name, role, &epoch)) continue;
         *epochs = mem_grow(*epochs, *n + 1, sizeof **epochs);

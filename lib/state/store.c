@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "base/io.h"
 #include "state/compact.h"
 #include "state/files.h"
 #include "state/merge.h"
@@ -102,7 +103,7 @@ static bool restore(struct state *s, int64_t keep_us, state_load *load, void *ct
     bool ok = same_tables(s, &m, e) && take_over(s, &m, keep_us, e);
     manifest_free(&m);
     /* What was found is relied upon from here on. */
-    ok = ok && checkpoint_sync(s->folder, e);
+    ok = ok && io_sync_folder(s->folder, e);
     for (size_t t = 0; ok && t < s->n_tables; t++) ok = load_table(s, (unsigned)t, load, ctx, e);
     return ok;
 }
@@ -284,7 +285,7 @@ static bool write_runs(struct state *s, uint64_t epoch, bool renamed, struct err
         renamed = renamed || s->tables[t].writer.in_use;
         if (!publish_run(&s->tables[t], epoch, e)) return false;
     }
-    return !renamed || checkpoint_sync(s->folder, e);
+    return !renamed || io_sync_folder(s->folder, e);
 }
 
 static bool write_manifest(struct state *s, uint64_t epoch, const json_t *meta, struct err *e) {
