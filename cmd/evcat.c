@@ -1,9 +1,8 @@
 /* evcat - read sources into a stream of events; evcat(1). */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/io.h"
+#include "base/clock.h"
 #include "cli/describe.h"
 #include "cli/projection.h"
 #include "cli/stage.h"
@@ -62,10 +61,8 @@ static int64_t parse_bound(const char *text, const char *option, int64_t none) {
 static void pace(int64_t rate) {
     enum { CATCH_UP_US = 50000 };
     static double due_us;
-    struct timespec now;
     struct err e;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double now_us = (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+    double now_us = (double)clock_us(CLOCK_MONOTONIC);
     if (due_us < now_us - CATCH_UP_US) due_us = now_us;
     due_us += 1e6 / (double)rate;
     if (due_us <= now_us) return;

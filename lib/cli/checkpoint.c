@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "state/sealed.h"
 #include "state/state.h"
@@ -189,8 +190,7 @@ static bool was_ready(int folder, enum role role, int64_t since) {
     struct holder h;
     struct stat st;
     int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
-    bool ready = lock >= 0 && fstat(lock, &st) == 0 &&
-                 st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000 >= since &&
+    bool ready = lock >= 0 && fstat(lock, &st) == 0 && clock_micros(st.st_mtim) >= since &&
                  read_holder(lock, &h) && h.role == toupper(records[role][0]);
     if (lock >= 0) close(lock);
     return ready;

@@ -86,7 +86,7 @@ static void release(struct stage *st) {
     /* Raw events are kept no longer than they must. */
     for (; ep->source && ep->journaled < ep->committed; ep->journaled++)
         source_journal_remove(ep->dir.folder, ep->journaled + 1);
-    int64_t now = epochs_now(CLOCK_MONOTONIC);
+    int64_t now = clock_us(CLOCK_MONOTONIC);
     if (now - ep->released_us < RELEASE_US) return;
     ep->released_us = now;
     if (ep->state) state_release(ep->state, ep->committed);

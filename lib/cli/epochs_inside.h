@@ -8,8 +8,7 @@
 #ifndef EV_CLI_EPOCHS_INSIDE_H
 #define EV_CLI_EPOCHS_INSIDE_H
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/crash.h"
 #include "cli/checkpoint.h"
 #include "cli/epochs.h"
@@ -50,13 +49,6 @@ struct epochs {
     int64_t clock;      /* its time, once it has a record */
     int64_t began_us;   /* by the monotonic clock */
 };
-
-/* µs */
-static inline int64_t epochs_now(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return t.tv_sec * (int64_t)SECOND_US + t.tv_nsec / 1000;
-}
 
 _Noreturn void epochs_fail(struct stage *st, enum exit_code code, const char *text);
 /* Puts the place of the stage's folder in front of a message; fails the stage unless ok. */

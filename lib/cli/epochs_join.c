@@ -171,8 +171,8 @@ void epochs_join(struct stage *st) {
     enum role role = !st->is_sink ? ROLE_STAGE : st->writes_out ? ROLE_PASSING_SINK : ROLE_SINK;
     crash_stage(id);
     ep->source = st->is_source;
-    ep->began_us = epochs_now(CLOCK_MONOTONIC);
-    ep->joined_us = epochs_now(CLOCK_REALTIME) - CLOCK_STEP_US;
+    ep->began_us = clock_us(CLOCK_MONOTONIC);
+    ep->joined_us = clock_us(CLOCK_REALTIME) - CLOCK_STEP_US;
     stage_must(st, checkpoint_join(&ep->dir, path, id, role, &e), &e);
     if (role == ROLE_SINK) stage_must(st, checkpoint_is_line(&ep->dir, &e), &e);
     if (ep->source) start_source(st);

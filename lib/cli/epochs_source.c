@@ -12,7 +12,7 @@ static uint64_t taken(struct stage *st) { return inputs_taken(st->inputs) - st->
 static void begin_epoch(struct stage *st) {
     struct epochs *ep = st->epochs;
     ep->base = inputs_taken(st->inputs);
-    ep->began_us = epochs_now(CLOCK_MONOTONIC);
+    ep->began_us = clock_us(CLOCK_MONOTONIC);
     ep->clock = 0;
 }
 
@@ -65,7 +65,7 @@ static void cut(struct stage *st) {
 int64_t epochs_clock(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (ep->replay.epoch) return ep->replay.clock;
-    if (!ep->clock) ep->clock = epochs_now(CLOCK_REALTIME);
+    if (!ep->clock) ep->clock = clock_us(CLOCK_REALTIME);
     return ep->clock;
 }
 
@@ -75,14 +75,14 @@ static bool is_due(struct stage *st) {
     if (!n) return false;
     if (st->o.has_max_per_trigger && n >= (uint64_t)st->o.max_per_trigger) return true;
     int64_t trigger = st->o.has_trigger ? st->o.trigger : TRIGGER_US;
-    return epochs_now(CLOCK_MONOTONIC_COARSE) - ep->began_us >= trigger;
+    return clock_us(CLOCK_MONOTONIC_COARSE) - ep->began_us >= trigger;
 }
 
 int epochs_wait_ms(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (!ep->source || !st->inputs || !taken(st)) return -1;
     int64_t trigger = st->o.has_trigger ? st->o.trigger : TRIGGER_US;
-    int64_t left = trigger - (epochs_now(CLOCK_MONOTONIC) - ep->began_us);
+    int64_t left = trigger - (clock_us(CLOCK_MONOTONIC) - ep->began_us);
     return left > 0 ? (int)(left / 1000 + 1) : 0;
 }
 

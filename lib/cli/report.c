@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "cli/aside.h"
 #include "cli/epochs.h"
@@ -22,12 +23,6 @@ static volatile sig_atomic_t stop_seconds; /* since stop_signal */
 static bool drawn;                         /* a progress line stands on the terminal */
 
 enum { HINT_AFTER_S = 30, STOP_AFTER_S = 30, FLUSH_EVERY_US = 200000 };
-
-static int64_t now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * (int64_t)SECOND_US + t.tv_nsec / 1000;
-}
 
 /* ---- what is said ---- */
 
@@ -278,7 +273,7 @@ static void hint_once(struct stage *st, double seconds) {
 
 static void report(struct stage *st) {
     tick = 0;
-    int64_t now = now_us();
+    int64_t now = clock_us(CLOCK_MONOTONIC);
     double seconds = (double)(now - st->started_us) / SECOND_US;
     hint_once(st, seconds);
     if (now - st->drawn_us < SECOND_US || !shows_progress(st)) return;
@@ -331,7 +326,7 @@ static void wait_for_input(struct stage *st, int fd) {
 }
 
 void stage_sleep(struct stage *st, int64_t until_us) {
-    for (int64_t left; (left = until_us - now_us()) > 0;) {
+    for (int64_t left; (left = until_us - clock_us(CLOCK_MONOTONIC)) > 0;) {
         if (st->epochs) (void)epochs_go_on(st);
         int wait_ms = st->epochs ? epochs_wait_ms(st) : -1;
         if (wait_ms >= 0 && wait_ms * 1000 < left) left = wait_ms * 1000 + 1000;
@@ -345,7 +340,7 @@ static void before_read(int fd, bool may_wait) {
     report_check();
     if (running->o.verbose) note_next_file(running);
     /* A file does not keep anyone waiting, but a long one without much output would. */
-    int64_t now = now_us();
+    int64_t now = clock_us(CLOCK_MONOTONIC);
     if (!may_wait && now - running->flushed_us < FLUSH_EVERY_US) return;
     running->flushed_us = now;
     if (running->batch) running->batch(running);
@@ -358,7 +353,7 @@ static void before_read(int fd, bool may_wait) {
 
 void report_start(struct stage *st) {
     running = st;
-    st->started_us = st->drawn_us = st->flushed_us = now_us();
+    st->started_us = st->drawn_us = st->flushed_us = clock_us(CLOCK_MONOTONIC);
     mem_set_oom(out_of_memory);
     io_hooks = (struct io_hooks){.interrupted = report_check, .before_read = before_read};
     if (catch (SIGPIPE, SIG_IGN)) io_hooks.reader_left = reader_left;

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "cli/accept.h"
 #include "cli/aside.h"
@@ -127,10 +127,7 @@ struct state *stage_state(const struct stage *st) {
 int64_t stage_generation(const struct stage *st) { return epochs_generation(st); }
 
 int64_t stage_clock(struct stage *st) {
-    struct timespec t;
-    if (st->epochs) return epochs_clock(st);
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * (int64_t)SECOND_US + t.tv_nsec / 1000;
+    return st->epochs ? epochs_clock(st) : clock_us(CLOCK_REALTIME);
 }
 
 void stage_open(struct stage *st, struct texts sources) {

@@ -3,7 +3,6 @@
 #ifndef EV_SINK_FOLDER_H
 #define EV_SINK_FOLDER_H
 
-
 #include "sink/partition.h"
 #include "sink/sink.h"
 #include "wire/logfolder.h"

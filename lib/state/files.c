@@ -5,20 +5,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
-
-static int64_t microseconds(struct timespec t) {
-    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
-static int64_t now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return microseconds(now);
-}
 
 struct run *files_use(struct run *run) {
     run->refs++;
@@ -124,7 +114,7 @@ static bool list(struct files *f, struct listing *l, struct err *e) {
 
 static int64_t changed_us(const struct files *f, const char *name, int64_t now) {
     struct stat is;
-    return fstatat(f->folder, name, &is, AT_SYMLINK_NOFOLLOW) == 0 ? microseconds(is.st_mtim) : now;
+    return fstatat(f->folder, name, &is, AT_SYMLINK_NOFOLLOW) == 0 ? clock_micros(is.st_mtim) : now;
 }
 
 static void keep(struct kept *k, struct run *run) {
@@ -179,7 +169,7 @@ static void set_aside(struct files *f, const struct listing *l, int64_t now) {
 bool files_open(struct files *f, int folder, int64_t keep_us, const struct manifest *restored,
     struct run ***found, struct err *e) {
     struct listing l = {0};
-    int64_t now = now_us();
+    int64_t now = clock_us(CLOCK_REALTIME);
     *f = (struct files){.folder = folder, .keep_us = keep_us};
     bool ok = list(f, &l, e);
     for (size_t i = 0; ok && i < f->n_manifests; i++) keep_named(f, &l, &f->manifests[i], now);
@@ -195,7 +185,7 @@ bool files_open(struct files *f, int folder, int64_t keep_us, const struct manif
 
 void files_add(struct files *f, uint64_t epoch, struct run **runs, size_t n) {
     size_t at = place(f, epoch);
-    struct kept one = {.epoch = epoch, .since_us = now_us(), .runs = runs, .n = n};
+    struct kept one = {.epoch = epoch, .since_us = clock_us(CLOCK_REALTIME), .runs = runs, .n = n};
     for (size_t i = 0; i < n; i++) files_use(runs[i]);
     if (at == f->n_manifests || f->manifests[at].epoch != epoch) {
         add(&f->manifests, &f->n_manifests, at, one);
@@ -209,7 +199,7 @@ void files_add(struct files *f, uint64_t epoch, struct run **runs, size_t n) {
 
 void files_release(struct files *f, uint64_t committed) {
     char name[MANIFEST_NAME];
-    int64_t now = now_us();
+    int64_t now = clock_us(CLOCK_REALTIME);
     /* Each is superseded by the next one, once that is committed. */
     while (f->n_manifests > 1 && f->manifests[1].epoch <= committed &&
            is_old(f, f->manifests[1].since_us, now)) {

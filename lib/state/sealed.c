@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/hash.h"
 #include "base/io.h"
@@ -185,11 +185,8 @@ bool sealed_newest(int folder, const char *role, uint64_t *epoch, struct err *e)
 
 static int64_t age_us(int folder, const char *name) {
     struct stat st;
-    struct timespec now;
     if (fstatat(folder, name, &st, 0) != 0) return 0;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return ((int64_t)now.tv_sec - st.st_mtim.tv_sec) * 1000000 +
-           (now.tv_nsec - st.st_mtim.tv_nsec) / 1000;
+    return clock_us(CLOCK_REALTIME) - clock_micros(st.st_mtim);
 }
 
 void sealed_release(int folder, const char *role, uint64_t below, int64_t keep_us) {
