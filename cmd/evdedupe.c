@@ -166,14 +166,14 @@ static void pass(const struct event *ev) {
 }
 
 /* Each key that is new goes into the checkpoint when it comes. */
-static void remember(struct hash128 k, int64_t time) {
+static void remember(const struct hash128 *k, int64_t time) {
     struct err e;
     struct state *state = stage_state(&st);
-    struct state_entry entry = {.time = time, .key = {(const char *)&k, sizeof k}};
+    struct state_entry entry = {.time = time, .key = {(const char *)k, sizeof *k}};
     if (state) stage_must(&st, state_put(state, &entry, &e), &e);
 }
 
-static void decide(const struct event *ev, struct hash128 k) {
+static void decide(const struct event *ev, const struct hash128 *k) {
     if (is_late(ev)) {
         stage_late(&st, ev, TIME_NONE, ev->watermark - ev->time);
         return;
@@ -191,7 +191,7 @@ static void settle(struct stage *s) {
     for (size_t i = 0, n = s->waiting; i < n; i++) {
         waiting[i].event.text.p = texts.p + waiting[i].text_at;
         s->waiting--;
-        decide(&waiting[i].event, waiting[i].key);
+        decide(&waiting[i].event, &waiting[i].key);
     }
     texts.n = 0;
 }
@@ -324,7 +324,7 @@ static bool load(struct stage *s, const struct state_entry *entry, struct err *e
     (void)s;
     if (entry->key.n != sizeof k) return err_set(e, EXIT_CONFIG, "holds what is no key");
     memcpy(&k, entry->key.p, sizeof k);
-    (void)seen_before(&seen, k, entry->time, 0, INT64_MIN);
+    (void)seen_before(&seen, &k, entry->time, 0, INT64_MIN);
     return true;
 }
 

@@ -70,18 +70,26 @@ static void append(struct seen *s, struct seen_segment *g, struct hash128 key, i
     s->n++;
 }
 
+/* The processor does not see by itself that one block comes behind another. */
+static void prefetch_block(const char *block) {
+    for (int at = 0; at < ENTRY_BLOCK; at += LINE_BYTES) __builtin_prefetch(block + at);
+}
+
 /* Drops what is forgotten; the rest keeps its order. */
 static void purge(struct seen *s, struct seen_segment *g, int64_t forgotten) {
     uint32_t kept = 0, blocks = g->blocks, used = g->used;
     g->left = g->blocks = 0;
-    for (uint32_t i = 0; i < used; i++) {
-        const char *entry = entry_at(s, g, i);
-        if (time_at(entry) <= forgotten) continue;
-        if (!g->left) g->end = g->entries[g->blocks++], g->left = s->per_block;
-        memmove(g->end, entry, s->entry_bytes);
-        g->end += s->entry_bytes;
-        g->left--;
-        kept++;
+    for (uint32_t i = 0, block = 0; i < used; block++) {
+        const char *entry = g->entries[block];
+        if (block + 2 < blocks) prefetch_block(g->entries[block + 2]);
+        for (uint32_t k = 0; k < s->per_block && i < used; k++, i++, entry += s->entry_bytes) {
+            if (time_at(entry) <= forgotten) continue;
+            if (!g->left) g->end = g->entries[g->blocks++], g->left = s->per_block;
+            memmove(g->end, entry, s->entry_bytes);
+            g->end += s->entry_bytes;
+            g->left--;
+            kept++;
+        }
     }
     while (blocks > g->blocks) blocks_give(&s->entries, g->entries[--blocks]);
     s->n -= used - kept;
@@ -123,11 +131,6 @@ static void index_entry(struct seen *s, struct seen_segment *g, struct hash128 k
     uint32_t line = home(g, key);
     while (s->taken[line] == SLOTS) line = behind(g, line);
     line_at(g, line)[s->taken[line]++] = tag(key) | (i + 1);
-}
-
-/* The processor does not see by itself that one block comes behind another. */
-static void prefetch_block(const char *block) {
-    for (int at = 0; at < ENTRY_BLOCK; at += LINE_BYTES) __builtin_prefetch(block + at);
 }
 
 static void fill(struct seen *s, struct seen_segment *g) {
@@ -190,7 +193,8 @@ static bool is_in(const struct seen *s, const struct seen_segment *g, const uint
 }
 
 bool seen_before(
-    struct seen *s, struct hash128 key, int64_t time, int64_t within, int64_t forgotten) {
+    struct seen *s, const struct hash128 *of, int64_t time, int64_t within, int64_t forgotten) {
+    struct hash128 key = *of;
     struct seen_segment *g = &s->segments[segment_of(key)];
     if (g->used == g->limit) make_room(s, g, forgotten);
     uint32_t at = home(g, key), *line, taken;

@@ -54,7 +54,7 @@ void seen_prefetch(const struct seen *s, struct hash128 key);
  * (first > forgotten)? Else adds one. A key may have several, each `within` from the others. What is forgotten
  * gives way before a segment grows. */
 bool seen_before(
-    struct seen *s, struct hash128 key, int64_t time, int64_t within, int64_t forgotten);
+    struct seen *s, const struct hash128 *key, int64_t time, int64_t within, int64_t forgotten);
 
 size_t seen_bytes(const struct seen *s);
 
