@@ -194,4 +194,8 @@ oracle: all gen
 stream: all gen
 	tests/bench/stream --build $B
 
-.PHONY: gen bench bench-deps stream oracle
+# How long an event takes through four stages, and an epoch from its trigger to the file.
+latency: all gen
+	tests/bench/latency --build $B
+
+.PHONY: gen bench bench-deps stream latency oracle
