@@ -223,25 +223,33 @@ static void open_journal(struct stage *st) {
     epochs_must(st, ep->journal != NULL, &e);
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /* A source is known by its name. */
-static void check_twice(struct stage *st, size_t i) {
-    struct err e;
-    for (size_t k = 0; k < i; k++) {
-        if (strcmp(st->sources.paths[k], st->sources.paths[i]) != 0) continue;
+static void check_twice(struct stage *st) {
+    size_t n = st->sources.n;
+    char **names = mem_zero(n + 1, sizeof *names);
+    for (size_t i = 0; i < n; i++) names[i] = st->sources.paths[i];
+    qsort(names, n, sizeof *names, by_name);
+    for (size_t i = 1; i < n; i++) {
+        struct err e;
+        if (strcmp(names[i - 1], names[i]) != 0) continue;
         err_set(&e, EXIT_USAGE,
-            "%s: is named twice, and under a checkpoint each source is read once",
-            st->sources.paths[i]);
+            "%s: is named twice, and under a checkpoint each source is read once", names[i]);
         stage_fail(st, &e);
     }
+    free(names);
 }
 
 /* What can be read but once goes into the journal; so does all else then, in the order of reading. */
 static void check_sources(struct stage *st) {
     struct err e;
     name_standard_input(st);
+    check_twice(st);
     for (size_t i = 0; i < st->sources.n; i++) {
         const char *path = st->sources.paths[i];
-        check_twice(st, i);
         size_t at;
         bool named = utf8_valid(slice_of(path), &at);
         if (named && source_is_regular(path)) continue;

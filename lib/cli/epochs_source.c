@@ -93,14 +93,16 @@ static void check_replay(struct stage *st) {
     wait_for_line(st);
     if (ep->replay.journaled) return; /* the journal has its own checksum */
     struct positions at = inputs_at(st->inputs);
+    struct position_index planned = position_index_new(&ep->replay.at);
     for (size_t i = 0; i < at.n; i++) {
-        const struct input_position *want = positions_find(&ep->replay.at, at.of[i].path);
+        const struct input_position *want = position_index_find(&planned, at.of[i].path);
         struct err e;
         if (want && want->records == at.of[i].records && want->check == at.of[i].check) continue;
         position_changed(&e);
         err_at(&e, "%s", at.of[i].path);
         stage_fail(st, &e);
     }
+    position_index_free(&planned);
     positions_free(&at);
 }
 
