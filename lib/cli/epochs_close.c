@@ -55,13 +55,9 @@ static void publish_sink(struct stage *st, uint64_t epoch, bool final) {
     struct epochs *ep = st->epochs;
     struct txn t = epochs_txn(st, epoch);
     struct err e;
-    bool has = epoch <= ep->recorded, lies_there = has || epoch <= ep->at_dest;
-    if (epoch == ep->at_dest && ep->plan != ep->plan_at_dest)
-        epochs_fail(st, EXIT_CONFIG,
-            "the destination has another epoch of this number: the checkpoint is a copy of one "
-            "that "
-            "went on; go on with that, or begin anew with --reset-state");
-    bool ok = lies_there ? st->sink->drop(st->sink, &e) : st->sink->commit(st->sink, &t, &e);
+    bool has = epoch <= ep->recorded;
+    bool ok =
+        has && st->sink->drop ? st->sink->drop(st->sink, &e) : st->sink->commit(st->sink, &t, &e);
     ok = ok && (!final || !st->sink->finish || st->sink->finish(st->sink, &e));
     stage_must(st, ok, &e);
     crash_point("sink-published", epoch);

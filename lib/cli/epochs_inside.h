@@ -28,10 +28,7 @@ struct epochs {
     uint64_t committed;
     struct state *state;
     uint64_t recorded; /* by the stage, up to this epoch: its outputs have what comes again */
-    uint64_t
-        at_dest; /* by the sink's destination itself: what is not recorded here as well has still to be */
-    uint64_t plan_at_dest; /* the hash of that epoch */
-    uint64_t plan;         /* the hash of the epoch that ends */
+    uint64_t plan;     /* the hash of the epoch that ends */
     int64_t released_us;
     int64_t joined_us; /* by the wall clock */
     /* of a later stage */

@@ -189,8 +189,6 @@ static void ask_destination(struct stage *st) {
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
     if (is_kept(ep, &found)) found = (struct txn){0};
-    ep->at_dest = found.epoch;
-    ep->plan_at_dest = found.plan;
     if (!found.epoch && !ep->restored) return;
     if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation))
         refuse_foreign(st, &found);
