@@ -141,8 +141,7 @@ static void start_source(struct stage *st) {
     if (!newest && ep->planned) {
         err_set(&e, EXIT_CONFIG,
             "%s/pipeline-1 is missing: it says whose checkpoint this is; bring it back from a "
-            "copy, or "
-            "begin anew in another folder",
+            "copy, or begin anew in another folder",
             ep->dir.path);
         stage_fail(st, &e);
     }
@@ -250,17 +249,11 @@ static void check_sources(struct stage *st) {
     check_twice(st);
     for (size_t i = 0; i < st->sources.n; i++) {
         const char *path = st->sources.paths[i];
-        size_t at;
-        bool named = utf8_valid(slice_of(path), &at);
-        if (named && source_is_regular(path)) continue;
-        if (named && (st->o.journal || strcmp(path, "-") != 0)) {
-            open_journal(st);
-            continue;
-        }
-        err_set(&e, EXIT_USAGE, "%s: %s", path,
-            named ? "is no file, and cannot be read again after a crash"
-                  : "is a name that is not UTF-8, which the checkpoint cannot keep");
-        stage_fail(st, &e);
+        bool named = utf8_valid(slice_of(path), NULL) ||
+                     err_set(&e, EXIT_USAGE,
+                         "%s: is a name that is not UTF-8, which the checkpoint cannot keep", path);
+        stage_must(st, named, &e);
+        if (!source_is_regular(path)) open_journal(st);
     }
 }
 

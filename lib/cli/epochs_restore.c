@@ -30,8 +30,7 @@ static _Noreturn void refuse_text(struct stage *st) {
         epochs_fail(st, EXIT_IO, "the stream ends before it begins: a tool upstream was killed");
     epochs_fail(st, EXIT_USAGE,
         "under a checkpoint plain text is not enough: evcat FILE | in front, or EV_WIRE=control, "
-        "whose "
-        "lines jq can read");
+        "whose lines jq can read");
 }
 
 void epochs_take(struct stage *st) {
