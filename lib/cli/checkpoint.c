@@ -75,8 +75,9 @@ static bool is_held(const struct checkpoint *c, struct err *e) {
             "another stage of this pipeline has the id %s (process %d): --id names one of them "
             "otherwise",
             c->id, h.pid);
-    return err_set(e, EXIT_RETRY, "%s/%s: another run of this pipeline is at work (process %d)",
-        c->path, c->id, h.pid);
+    return err_set(e, EXIT_RETRY, "%s/%s: another run of this pipeline is at work (process %d)%s",
+        c->path, c->id, h.pid,
+        known && h.group == (int)getpgrp() ? ", or another stage of this one has the same id" : "");
 }
 
 static void pause_ms(long ms) {

@@ -52,7 +52,8 @@ static void write_pipeline(struct stage *st) {
     members_set_text(o, "pipeline", slice_of(ep->pipeline));
     members_set_text(o, "uuid", slice_of(ep->uuid));
     members_set_flag(o, "keep", ep->keeps_output);
-    stage_must(st, sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e), &e);
+    bool ok = sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e);
+    stage_must(st, ok || err_at(&e, "%s", ep->dir.path), &e);
 }
 
 /* A name that was given once stays, unless all begins anew. */
@@ -60,7 +61,7 @@ static void name_pipeline(struct stage *st, uint64_t newest) {
     struct epochs *ep = st->epochs;
     struct err e;
     struct json_t *o = newest ? sealed_read(ep->dir.root, "pipeline", newest, &e) : NULL;
-    stage_must(st, o || !newest, &e);
+    stage_must(st, o || !newest || err_at(&e, "%s", ep->dir.path), &e);
     ep->generation = newest ? (int64_t)newest - 1 : 0;
     bool keeps = o && !(st->o.reset_state && st->o.pipeline);
     ep->pipeline = keeps            ? mem_str(members_text(o, "pipeline"))
@@ -130,7 +131,8 @@ static void start_source(struct stage *st) {
     struct err e;
     uint64_t newest;
     bool back;
-    stage_must(st, sealed_newest(ep->dir.root, "pipeline", &newest, &e), &e);
+    bool listed = sealed_newest(ep->dir.root, "pipeline", &newest, &e);
+    stage_must(st, listed || err_at(&e, "%s", ep->dir.path), &e);
     name_pipeline(st, newest);
     if (st->o.reset_state) {
         stage_must(st, checkpoint_clear(&ep->dir, &e), &e);

@@ -122,7 +122,8 @@ static void check_id(struct stage *st) {
 static struct json_t *newest_record(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
-    stage_must(st, sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e), &e);
+    epochs_must(
+        st, sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e), &e);
     if (!ep->recorded) return NULL;
     return ep->dir.role == ROLE_STAGE ? read_manifest(st, ep->recorded)
                                       : read_sealed(st, ep->recorded);
@@ -258,7 +259,7 @@ void epochs_restore(struct stage *st) {
     struct json_t *newest = newest_record(st);
     check_identity(st, newest);
     check_part(st, newest);
-    stage_must(st, query_check(st, ep->dir.folder, newest != NULL, &e), &e);
+    stage_must(st, query_check(st, &ep->dir, newest != NULL, &e), &e);
     struct json_t *record = restore_record(st);
     check_identity(st, record);
     if (members_get(newest, "sides")) ep->sides = members_copy(members_get(newest, "sides"));
