@@ -256,12 +256,8 @@ static void pass_due(int64_t upto, int64_t watermark) {
     }
 }
 
-static int64_t reached(struct stage *s) {
-    return s->inputs ? inputs_reached(s->inputs) : TIME_NONE;
-}
-
 static void settle_last(struct stage *s) {
-    int64_t watermark = reached(s);
+    int64_t watermark = stage_reached(s);
     pass_due(forgotten(watermark), watermark);
 }
 
@@ -377,7 +373,7 @@ static bool put(void *ctx, const struct last_entry *entry) {
 }
 
 static bool save_last(struct stage *s, struct state *state, struct json_t **saved, struct err *e) {
-    int64_t gone = ended ? ALL_SPANS : forgotten(reached(s));
+    int64_t gone = ended ? ALL_SPANS : forgotten(stage_reached(s));
     *saved = members_new();
     if (gone != INT64_MIN) state_forget(state, 0, gone + 1);
     return last_save(last, put, &(struct putting){state, e});
@@ -434,7 +430,7 @@ static void pass_last(void) {
         else reject(&ev, &e);
     }
     stage_check(&st);
-    pass_due(ALL_SPANS, reached(&st));
+    pass_due(ALL_SPANS, stage_reached(&st));
     ended = true;
 }
 

@@ -138,9 +138,9 @@ static void parse_query(void) {
     }
 }
 
-/* Seconds since 2025, so that what runs later wins over what ran before. */
 static int64_t generation; /* that of --generation; a pipeline that was reset adds its own */
 
+/* Seconds since 2025, so that what runs later wins over what ran before. */
 static int64_t generation_now(void) { return time(NULL) - INT64_C(1735689600); }
 
 static void parse_versions(void) {
@@ -318,7 +318,7 @@ static struct control_time time_of_rows(void) {
 }
 
 static void emit_due(struct stage *s) {
-    int64_t watermark = s->inputs ? inputs_reached(s->inputs) : TIME_NONE;
+    int64_t watermark = stage_reached(s);
     if (windows_due(windows, watermark)) emit(watermark);
 }
 

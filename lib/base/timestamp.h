@@ -30,6 +30,13 @@ static inline int64_t time_add(int64_t t, int64_t by) {
     return __builtin_add_overflow(t, by, &sum) ? (by < 0 ? TIME_NONE : TIME_END) : sum;
 }
 
+/* Are two times less than that apart? */
+static inline bool time_is_near(int64_t a, int64_t b, int64_t within) {
+    int64_t apart;
+    if (__builtin_sub_overflow(a > b ? a : b, a > b ? b : a, &apart)) return false;
+    return apart < within;
+}
+
 /* The civil calendar (proleptic Gregorian); days since 1970-01-01. */
 struct civil {
     int year, month, day; /* month 1..12, day 1..31 */

@@ -170,7 +170,7 @@ static bool is_past(struct stage *st, const struct event *ev, struct err *e) {
     if (ev->time <= time_add(clock, st->o.max_future)) return true;
     struct buf now = {0};
     buf_add_time(&now, clock);
-    const struct json_field *f = st->time_field >= 0 ? &ev->fields[st->time_field] : NULL;
+    const struct json_field *f = &ev->fields[st->time_field];
     bad_value(st, "future", st->wanted[st->time_field].path, f);
     err_set(e, EXIT_BAD_DATA, "%s: %s is beyond --max-future, the clock says %.*s",
         st->wanted[st->time_field].path, QUOTED(json_slice(f)), (int)now.n, now.p);

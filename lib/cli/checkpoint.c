@@ -75,8 +75,9 @@ static bool is_held(const struct checkpoint *c, struct err *e) {
             "another stage of this pipeline has the id %s (process %d): --id names one of them "
             "otherwise",
             c->id, h.pid);
-    return err_set(e, EXIT_RETRY, "%s/%s: another run of this pipeline is at work (process %d)",
-        c->path, c->id, h.pid);
+    return err_set(e, EXIT_RETRY, "%s/%s: another run of this pipeline is at work (process %d)%s",
+        c->path, c->id, h.pid,
+        known && h.group == (int)getpgrp() ? ", or another stage of this one has the same id" : "");
 }
 
 static void pause_ms(long ms) {
@@ -235,13 +236,9 @@ static bool find_sink(
 
 /* Has the stage what it needs to go on behind the epoch? */
 static bool has_record(const struct stage_folder *of, uint64_t epoch, struct err *e) {
-    char name[64];
-    struct stat st;
-    if (!epoch) return true;
-    for (int r = ROLE_SINK; r <= ROLE_PASSING_SINK; r++) {
-        snprintf(name, sizeof name, "%s-%" PRIu64, records[r], epoch);
-        if (fstatat(of->fd, name, &st, 0) == 0) return true;
-    }
+    if (!epoch || sealed_is_there(of->fd, records[ROLE_SINK], epoch) ||
+        sealed_is_there(of->fd, records[ROLE_PASSING_SINK], epoch))
+        return true;
     /* One that never took part: a tool was started where the checkpoint is not its own, or the line was another. */
     uint64_t query;
     if (!newest(of, "query", &query, e)) return false;
@@ -274,12 +271,9 @@ bool checkpoint_has_only(
 }
 
 static bool has_plan(const struct checkpoint *c, uint64_t epoch, struct err *e) {
-    char name[64];
-    struct stat st;
-    snprintf(name, sizeof name, "plan-%" PRIu64, epoch);
-    return !epoch || fstatat(c->folder, name, &st, 0) == 0 ||
-           err_set(
-               e, EXIT_CONFIG, "%s/%s is missing: it says how far the input was read", c->id, name);
+    return !epoch || sealed_is_there(c->folder, "plan", epoch) ||
+           err_set(e, EXIT_CONFIG,
+               "%s/plan-%" PRIu64 " is missing: it says how far the input was read", c->id, epoch);
 }
 
 static bool can_restore(
@@ -314,23 +308,6 @@ static bool unrestorable(const struct checkpoint *c, struct err *e) {
     return false;
 }
 
-/* Removes what is numbered beyond; *removed tells whether there was any. */
-static bool prune(int folder, const char *what, uint64_t beyond, bool *removed, struct err *e) {
-    uint64_t *epochs;
-    size_t n;
-    char name[64];
-    bool ok = sealed_list(folder, what, &epochs, &n, e);
-    for (size_t i = 0; ok && i < n; i++) {
-        if (epochs[i] <= beyond) continue;
-        snprintf(name, sizeof name, "%s-%" PRIu64, what, epochs[i]);
-        *removed = true;
-        ok = unlinkat(folder, name, 0) == 0 ||
-             err_errno(e, EXIT_IO, errno, "cannot remove %s", name);
-    }
-    free(epochs);
-    return ok;
-}
-
 /* Of epochs that will be cut anew nothing may be left; acknowledgements of those that will be repeated may not
  * run ahead of the states that a repetition replaces. */
 static bool prune_stage(
@@ -338,8 +315,9 @@ static bool prune_stage(
     static const char *const kinds[] = {"plan", "journal", "manifest", "passed"};
     bool removed = false, ok = true;
     for (size_t i = 0; ok && i < sizeof kinds / sizeof *kinds; i++)
-        ok = prune(of->fd, kinds[i], planned, &removed, e);
-    ok = ok && prune(of->fd, records[ROLE_SINK], back ? epoch : planned, &removed, e);
+        ok = sealed_remove_beyond(of->fd, kinds[i], planned, &removed, e);
+    ok =
+        ok && sealed_remove_beyond(of->fd, records[ROLE_SINK], back ? epoch : planned, &removed, e);
     if (ok && removed && fsync(of->fd) != 0) ok = err_errno(e, EXIT_IO, errno, "cannot sync");
     return ok || err_at(e, "%s", of->name);
 }
@@ -404,17 +382,11 @@ static bool look_for_sink(struct checkpoint *c, struct err *e) {
     return ok;
 }
 
-static bool has_acknowledged(const struct checkpoint *c, uint64_t epoch) {
-    char name[64];
-    struct stat st;
-    snprintf(name, sizeof name, "%s-%" PRIu64, records[ROLE_SINK], epoch);
-    return fstatat(c->sink, name, &st, 0) == 0;
-}
-
 bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err *e) {
     uint64_t before = *committed;
     if (c->sink < 0 && !look_for_sink(c, e)) return false;
-    while (c->sink >= 0 && has_acknowledged(c, *committed + 1)) ++*committed;
+    while (c->sink >= 0 && sealed_is_there(c->sink, records[ROLE_SINK], *committed + 1))
+        ++*committed;
     return *committed == before || fsync(c->sink) == 0 ||
            err_errno(e, EXIT_IO, errno, "%s: cannot sync", c->path);
 }

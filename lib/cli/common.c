@@ -8,7 +8,8 @@
 #include "cli/report.h"
 #include "cli/version.h"
 
-struct stage_options stage_options = {.max_line = MAX_LINE_DEFAULT, .max_depth = 1024};
+struct stage_options stage_options = {
+    .max_line = MAX_LINE_DEFAULT, .max_depth = 1024, .trigger = 10 * SECOND_US};
 #define TO(member) .to = &stage_options.member
 
 static const struct option time_options[] = {

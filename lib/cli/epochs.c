@@ -29,13 +29,13 @@ bool epochs_control(struct stage *st, const struct control *c) {
     }
     if (!c->final) epochs_pause(st);
     if (c->epoch == ep->last) epochs_end_again(st);
-    ep->end.epoch = c->epoch;
+    ep->end = c->epoch;
     return false;
 }
 
 _Noreturn void epochs_end(struct stage *st) {
     struct epochs *ep = st->epochs;
-    uint64_t epoch = ep->source ? ep->last + 1 : ep->end.epoch;
+    uint64_t epoch = ep->source ? ep->last + 1 : ep->end;
     /* The tool has left input unread: a later run goes on. */
     if (ep->source && !st->o.final && !ep->replay.final) epochs_pause_source(st);
     if (ep->source && !ep->replay.epoch) epochs_plan(st, true);

@@ -55,13 +55,9 @@ static void publish_sink(struct stage *st, uint64_t epoch, bool final) {
     struct epochs *ep = st->epochs;
     struct txn t = epochs_txn(st, epoch);
     struct err e;
-    bool has = epoch <= ep->recorded, lies_there = has || epoch <= ep->at_dest;
-    if (epoch == ep->at_dest && ep->plan != ep->plan_at_dest)
-        epochs_fail(st, EXIT_CONFIG,
-            "the destination has another epoch of this number: the checkpoint is a copy of one "
-            "that "
-            "went on; go on with that, or begin anew with --reset-state");
-    bool ok = lies_there ? st->sink->drop(st->sink, &e) : st->sink->commit(st->sink, &t, &e);
+    bool has = epoch <= ep->recorded;
+    bool ok =
+        has && st->sink->drop ? st->sink->drop(st->sink, &e) : st->sink->commit(st->sink, &t, &e);
     ok = ok && (!final || !st->sink->finish || st->sink->finish(st->sink, &e));
     stage_must(st, ok, &e);
     crash_point("sink-published", epoch);
@@ -94,15 +90,6 @@ static void release(struct stage *st) {
     if (ep->source) sealed_release(ep->dir.folder, "plan", ep->committed, STATE_KEEP_US);
 }
 
-static void tell(struct stage *st, struct control c) {
-    struct err e;
-    if (!st->writes_out) return;
-    c.plan = st->epochs->plan;
-    out_watermark(&st->out, stage_watermark(st));
-    out_control(&st->out, &c);
-    stage_must(st, out_flush(&st->out, &e), &e);
-}
-
 /* What the barrier announces. */
 static uint64_t committed_at(struct stage *st, uint64_t epoch) {
     struct epochs *ep = st->epochs;
@@ -112,17 +99,28 @@ static uint64_t committed_at(struct stage *st, uint64_t epoch) {
     return ep->committed < epoch ? ep->committed : epoch;
 }
 
+static void tell(struct stage *st, enum control_kind kind, bool final, uint64_t epoch) {
+    const struct epochs *ep = st->epochs;
+    struct control c = {.kind = kind,
+        .final = final,
+        .epoch = epoch,
+        .previous = ep->last,
+        .committed = committed_at(st, epoch),
+        .plan = ep->plan};
+    struct err e;
+    if (!st->writes_out) return;
+    out_watermark(&st->out, stage_watermark(st));
+    out_control(&st->out, &c);
+    stage_must(st, out_flush(&st->out, &e), &e);
+}
+
 void epochs_close(struct stage *st, uint64_t epoch, bool final) {
     struct epochs *ep = st->epochs;
     crash_point("epoch-ends", epoch);
     publish_sides(st, epoch, final);
     if (st->sink) publish_sink(st, epoch, final);
     else save_state(st, epoch);
-    tell(st, (struct control){.kind = final ? CONTROL_END : CONTROL_BARRIER,
-                 .final = final,
-                 .epoch = epoch,
-                 .previous = ep->last,
-                 .committed = committed_at(st, epoch)});
+    tell(st, final ? CONTROL_END : CONTROL_BARRIER, final, epoch);
     crash_point("barrier-sent", epoch);
     ep->last = epoch;
     release(st);
@@ -175,27 +173,18 @@ _Noreturn void epochs_leave(struct stage *st) {
 }
 
 _Noreturn void epochs_pause(struct stage *st) {
-    struct epochs *ep = st->epochs;
     struct buf open = {0};
     if (st->left_open) st->left_open(st, &open);
     if (open.n)
         stage_note(st, "%.*s; a later run goes on, with --final at its source it closes them",
             (int)open.n, open.p);
     buf_free(&open);
-    tell(st, (struct control){.kind = CONTROL_END,
-                 .epoch = ep->last,
-                 .previous = ep->last,
-                 .committed = committed_at(st, ep->last)});
+    tell(st, CONTROL_END, false, st->epochs->last);
     epochs_leave(st);
 }
 
 /* Rule 8: nothing is left to be done. */
 _Noreturn void epochs_end_again(struct stage *st) {
-    struct epochs *ep = st->epochs;
-    tell(st, (struct control){.kind = CONTROL_END,
-                 .final = true,
-                 .epoch = ep->last,
-                 .previous = ep->last,
-                 .committed = committed_at(st, ep->last)});
+    tell(st, CONTROL_END, true, st->epochs->last);
     epochs_leave(st);
 }

@@ -19,23 +19,20 @@ struct epochs {
     struct checkpoint dir;
     char *pipeline, *uuid; /* owned */
     char *stages;          /* so too: those before this one, as in control_pipeline */
-    struct json_t *
-        sides; /* where side outputs stood at the newest record, also those that are not open; or NULL */
+    /* Where side outputs stood at the newest record, also those that are not open; or NULL. */
+    struct json_t *sides;
     int64_t generation;
     bool keeps_output;          /* of the generation before */
     uint64_t restored, planned; /* C and P */
     uint64_t last;              /* the newest that has ended here */
     uint64_t committed;
     struct state *state;
-    uint64_t recorded; /* by the stage, up to this epoch: its outputs have what comes again */
-    uint64_t
-        at_dest; /* by the sink's destination itself: what is not recorded here as well has still to be */
-    uint64_t plan_at_dest; /* the hash of that epoch */
-    uint64_t plan;         /* the hash of the epoch that ends */
+    uint64_t recorded; /* by the stage, up to here: its outputs have what comes again */
+    uint64_t plan;     /* the hash of the epoch that ends */
     int64_t released_us;
     int64_t joined_us; /* by the wall clock */
     /* of a later stage */
-    struct control end; /* its final end */
+    uint64_t end; /* the epoch of its final end */
     /* of the source stage */
     bool source;
     struct plan position; /* where the epoch at hand begins; of the last that was planned */

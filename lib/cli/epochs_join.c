@@ -52,7 +52,8 @@ static void write_pipeline(struct stage *st) {
     members_set_text(o, "pipeline", slice_of(ep->pipeline));
     members_set_text(o, "uuid", slice_of(ep->uuid));
     members_set_flag(o, "keep", ep->keeps_output);
-    stage_must(st, sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e), &e);
+    bool ok = sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e);
+    stage_must(st, ok || err_at(&e, "%s", ep->dir.path), &e);
 }
 
 /* A name that was given once stays, unless all begins anew. */
@@ -60,7 +61,7 @@ static void name_pipeline(struct stage *st, uint64_t newest) {
     struct epochs *ep = st->epochs;
     struct err e;
     struct json_t *o = newest ? sealed_read(ep->dir.root, "pipeline", newest, &e) : NULL;
-    stage_must(st, o || !newest, &e);
+    stage_must(st, o || !newest || err_at(&e, "%s", ep->dir.path), &e);
     ep->generation = newest ? (int64_t)newest - 1 : 0;
     bool keeps = o && !(st->o.reset_state && st->o.pipeline);
     ep->pipeline = keeps            ? mem_str(members_text(o, "pipeline"))
@@ -130,7 +131,8 @@ static void start_source(struct stage *st) {
     struct err e;
     uint64_t newest;
     bool back;
-    stage_must(st, sealed_newest(ep->dir.root, "pipeline", &newest, &e), &e);
+    bool listed = sealed_newest(ep->dir.root, "pipeline", &newest, &e);
+    stage_must(st, listed || err_at(&e, "%s", ep->dir.path), &e);
     name_pipeline(st, newest);
     if (st->o.reset_state) {
         stage_must(st, checkpoint_clear(&ep->dir, &e), &e);
@@ -141,8 +143,7 @@ static void start_source(struct stage *st) {
     if (!newest && ep->planned) {
         err_set(&e, EXIT_CONFIG,
             "%s/pipeline-1 is missing: it says whose checkpoint this is; bring it back from a "
-            "copy, or "
-            "begin anew in another folder",
+            "copy, or begin anew in another folder",
             ep->dir.path);
         stage_fail(st, &e);
     }
@@ -223,36 +224,38 @@ static void open_journal(struct stage *st) {
     epochs_must(st, ep->journal != NULL, &e);
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /* A source is known by its name. */
-static void check_twice(struct stage *st, size_t i) {
-    struct err e;
-    for (size_t k = 0; k < i; k++) {
-        if (strcmp(st->sources.paths[k], st->sources.paths[i]) != 0) continue;
+static void check_twice(struct stage *st) {
+    size_t n = st->sources.n;
+    char **names = mem_zero(n + 1, sizeof *names);
+    for (size_t i = 0; i < n; i++) names[i] = st->sources.paths[i];
+    qsort(names, n, sizeof *names, by_name);
+    for (size_t i = 1; i < n; i++) {
+        struct err e;
+        if (strcmp(names[i - 1], names[i]) != 0) continue;
         err_set(&e, EXIT_USAGE,
-            "%s: is named twice, and under a checkpoint each source is read once",
-            st->sources.paths[i]);
+            "%s: is named twice, and under a checkpoint each source is read once", names[i]);
         stage_fail(st, &e);
     }
+    free(names);
 }
 
 /* What can be read but once goes into the journal; so does all else then, in the order of reading. */
 static void check_sources(struct stage *st) {
     struct err e;
     name_standard_input(st);
+    check_twice(st);
     for (size_t i = 0; i < st->sources.n; i++) {
         const char *path = st->sources.paths[i];
-        check_twice(st, i);
-        size_t at;
-        bool named = utf8_valid(slice_of(path), &at);
-        if (named && source_is_regular(path)) continue;
-        if (named && (st->o.journal || strcmp(path, "-") != 0)) {
-            open_journal(st);
-            continue;
-        }
-        err_set(&e, EXIT_USAGE, "%s: %s", path,
-            named ? "is no file, and cannot be read again after a crash"
-                  : "is a name that is not UTF-8, which the checkpoint cannot keep");
-        stage_fail(st, &e);
+        bool named = utf8_valid(slice_of(path), NULL) ||
+                     err_set(&e, EXIT_USAGE,
+                         "%s: is a name that is not UTF-8, which the checkpoint cannot keep", path);
+        stage_must(st, named, &e);
+        if (!source_is_regular(path)) open_journal(st);
     }
 }
 

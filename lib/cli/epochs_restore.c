@@ -30,8 +30,7 @@ static _Noreturn void refuse_text(struct stage *st) {
         epochs_fail(st, EXIT_IO, "the stream ends before it begins: a tool upstream was killed");
     epochs_fail(st, EXIT_USAGE,
         "under a checkpoint plain text is not enough: evcat FILE | in front, or EV_WIRE=control, "
-        "whose "
-        "lines jq can read");
+        "whose lines jq can read");
 }
 
 void epochs_take(struct stage *st) {
@@ -123,7 +122,8 @@ static void check_id(struct stage *st) {
 static struct json_t *newest_record(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
-    stage_must(st, sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e), &e);
+    epochs_must(
+        st, sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e), &e);
     if (!ep->recorded) return NULL;
     return ep->dir.role == ROLE_STAGE ? read_manifest(st, ep->recorded)
                                       : read_sealed(st, ep->recorded);
@@ -189,8 +189,6 @@ static void ask_destination(struct stage *st) {
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
     if (is_kept(ep, &found)) found = (struct txn){0};
-    ep->at_dest = found.epoch;
-    ep->plan_at_dest = found.plan;
     if (!found.epoch && !ep->restored) return;
     if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation))
         refuse_foreign(st, &found);
@@ -261,7 +259,7 @@ void epochs_restore(struct stage *st) {
     struct json_t *newest = newest_record(st);
     check_identity(st, newest);
     check_part(st, newest);
-    stage_must(st, query_check(st, ep->dir.folder, newest != NULL, &e), &e);
+    stage_must(st, query_check(st, &ep->dir, newest != NULL, &e), &e);
     struct json_t *record = restore_record(st);
     check_identity(st, record);
     if (members_get(newest, "sides")) ep->sides = members_copy(members_get(newest, "sides"));

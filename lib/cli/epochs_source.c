@@ -5,7 +5,7 @@
 #include "cli/epochs_inside.h"
 #include "cli/report.h"
 
-enum { TRIGGER_US = 10 * SECOND_US, LINE_READY_MS = 5000 };
+enum { LINE_READY_MS = 5000 };
 
 static uint64_t taken(struct stage *st) { return inputs_taken(st->inputs) - st->epochs->base; }
 
@@ -49,10 +49,9 @@ void epochs_plan(struct stage *st, bool final) {
     }
     plan_chain(&p, ep->plan);
     ep->plan = p.chain;
-    bool ok = plan_write(ep->dir.folder, &p, &e) || err_at(&e, "%s/%s", ep->dir.path, ep->dir.id);
+    epochs_must(st, plan_write(ep->dir.folder, &p, &e), &e);
     plan_free(&ep->position);
     ep->position = p;
-    stage_must(st, ok, &e);
 }
 
 static void cut(struct stage *st) {
@@ -74,15 +73,13 @@ static bool is_due(struct stage *st) {
     uint64_t n = taken(st);
     if (!n) return false;
     if (st->o.has_max_per_trigger && n >= (uint64_t)st->o.max_per_trigger) return true;
-    int64_t trigger = st->o.has_trigger ? st->o.trigger : TRIGGER_US;
-    return clock_us(CLOCK_MONOTONIC_COARSE) - ep->began_us >= trigger;
+    return clock_us(CLOCK_MONOTONIC_COARSE) - ep->began_us >= st->o.trigger;
 }
 
 int epochs_wait_ms(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (!ep->source || !st->inputs || !taken(st)) return -1;
-    int64_t trigger = st->o.has_trigger ? st->o.trigger : TRIGGER_US;
-    int64_t left = trigger - (clock_us(CLOCK_MONOTONIC) - ep->began_us);
+    int64_t left = st->o.trigger - (clock_us(CLOCK_MONOTONIC) - ep->began_us);
     return left > 0 ? (int)(left / 1000 + 1) : 0;
 }
 
@@ -93,14 +90,16 @@ static void check_replay(struct stage *st) {
     wait_for_line(st);
     if (ep->replay.journaled) return; /* the journal has its own checksum */
     struct positions at = inputs_at(st->inputs);
+    struct position_index planned = position_index_new(&ep->replay.at);
     for (size_t i = 0; i < at.n; i++) {
-        const struct input_position *want = positions_find(&ep->replay.at, at.of[i].path);
+        const struct input_position *want = position_index_find(&planned, at.of[i].path);
         struct err e;
         if (want && want->records == at.of[i].records && want->check == at.of[i].check) continue;
         position_changed(&e);
         err_at(&e, "%s", at.of[i].path);
         stage_fail(st, &e);
     }
+    position_index_free(&planned);
     positions_free(&at);
 }
 

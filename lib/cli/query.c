@@ -79,11 +79,12 @@ static bool is_same(
     return !differs(was, is, "operands", "the list of aggregates", e);
 }
 
-bool query_check(struct stage *st, int folder, bool recorded, struct err *e) {
+bool query_check(const struct stage *st, const struct checkpoint *c, bool recorded, struct err *e) {
     struct json_t *is = describe(st);
-    if (!recorded) return sealed_write(folder, "query", 1, is, e);
-    struct json_t *was = sealed_read(folder, "query", 1, e);
-    bool ok = was && is_same(st, was, is, e);
+    if (!recorded)
+        return sealed_write(c->folder, "query", 1, is, e) || err_at(e, "%s/%s", c->path, c->id);
+    struct json_t *was = sealed_read(c->folder, "query", 1, e);
+    bool ok = was ? is_same(st, was, is, e) : err_at(e, "%s/%s", c->path, c->id);
     members_free(was);
     members_free(is);
     return ok;

@@ -2,9 +2,11 @@
 #ifndef EV_CLI_QUERY_H
 #define EV_CLI_QUERY_H
 
+#include "cli/checkpoint.h"
 #include "cli/stage.h"
 
-/* Compares with what the folder says, or says it there where nothing was recorded yet. EXIT_CONFIG with what differs. */
-bool query_check(struct stage *st, int folder, bool recorded, struct err *e);
+/* Compares with what the stage's folder says, or says it there where nothing was recorded yet. EXIT_CONFIG with what
+ * differs; EXIT_IO. */
+bool query_check(const struct stage *st, const struct checkpoint *c, bool recorded, struct err *e);
 
 #endif

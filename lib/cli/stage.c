@@ -274,8 +274,10 @@ static int exit_status(void) {
 }
 
 int stage_leave(struct stage *st) {
-    if (st->epochs) aside_drop(st);
-    if (st->epochs && st->sink) st->sink->close(st->sink);
+    if (st->epochs) {
+        aside_drop(st);
+        if (st->sink) st->sink->close(st->sink);
+    }
     report_clear();
     note_times(st);
     note_late(st);

@@ -185,7 +185,8 @@ bool stage_next(struct stage *st, struct event *ev);
 /* Between two events: waits until that time of the monotonic clock. An epoch may end meanwhile. */
 void stage_sleep(struct stage *st, int64_t until_us);
 
-/* Of what the stage writes, now. */
+/* The watermark, now: of what the stage reads, as inputs_reached(), and of what it writes. */
+int64_t stage_reached(struct stage *st);
 int64_t stage_watermark(struct stage *st);
 
 /* Before a failure: writes what others wait for, as before a read that may wait. */

@@ -136,7 +136,11 @@ void stream_start(struct stage *st) {
     if (st->epochs) out_watermark(&st->out, stage_watermark(st));
 }
 
+int64_t stage_reached(struct stage *st) {
+    return st->inputs ? inputs_reached(st->inputs) : TIME_NONE;
+}
+
 int64_t stage_watermark(struct stage *st) {
-    int64_t watermark = st->inputs ? inputs_reached(st->inputs) : TIME_NONE;
+    int64_t watermark = stage_reached(st);
     return st->holds ? st->holds(st, watermark) : watermark;
 }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/timestamp.h"
 #include "op/bytes.h"
 #include "op/due.h"
 
@@ -148,19 +149,13 @@ static void grow(struct last *l) {
     free(old);
 }
 
-static bool is_near(int64_t a, int64_t b, int64_t within) {
-    int64_t apart;
-    if (__builtin_sub_overflow(a > b ? a : b, a > b ? b : a, &apart)) return false;
-    return apart < within;
-}
-
 /* The span that the row belongs to; of two the earlier one. */
 static struct span *find(
     const struct last *l, struct slice key, uint64_t hash, int64_t at, int64_t within) {
     struct span *found = NULL;
     for (struct span *s = *slot_of(l, hash); s; s = s->next) {
         if (s->hash != hash || !slice_eq(key, (struct slice){s->key, s->key_n})) continue;
-        if (is_near(s->at, at, within) && (!found || s->at < found->at)) found = s;
+        if (time_is_near(s->at, at, within) && (!found || s->at < found->at)) found = s;
     }
     return found;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/timestamp.h"
 
 /* A slot of the index: 0 when it is free, else some bits of the key above the entry's number, counted from 1. */
 enum { SLOTS = 16, NUMBER_BITS = 22, LINE_BYTES = 64 };
@@ -160,12 +161,6 @@ void seen_prefetch(const struct seen *s, struct hash128 key) {
     if (g->lines) __builtin_prefetch(line_at(g, home(g, key)), 1);
 }
 
-static bool is_near(int64_t a, int64_t b, int64_t within) {
-    int64_t apart;
-    if (__builtin_sub_overflow(a > b ? a : b, a > b ? b : a, &apart)) return false;
-    return apart < within;
-}
-
 /* How many slots are taken, and may one of them be the key's? */
 static uint32_t look(const uint32_t *line, uint32_t bits, bool *maybe) {
     const four *v = (const void *)line;
@@ -187,7 +182,7 @@ static bool is_in(const struct seen *s, const struct seen_segment *g, const uint
         if (other.high != key.high || other.low != key.low) continue;
         if (!s->timed) return true;
         int64_t first = time_at(entry);
-        if (first > forgotten && is_near(first, time, within)) return true;
+        if (first > forgotten && time_is_near(first, time, within)) return true;
     }
     return false;
 }

@@ -140,16 +140,22 @@ static int open_file(const struct appended *a, struct err *e) {
 
 /* ---- publishing ---- */
 
-/* Does what stands at `at` agree with the n bytes, as far as it goes? */
-static bool agrees(const struct appended *a, int fd, uint64_t size, uint64_t at, const char *bytes,
-    size_t n, struct err *e) {
+/* What is done with n bytes of the spool, for a place of the file. */
+typedef bool step(
+    const struct appended *a, int fd, uint64_t at, const char *p, size_t n, struct err *e);
+
+/* Does what stands there agree, as far as it goes? */
+static bool agrees(
+    const struct appended *a, int fd, uint64_t at, const char *p, size_t n, struct err *e) {
     char there[4096];
+    uint64_t size;
+    if (!size_of(a, fd, &size, e)) return false;
     for (size_t i = 0; i < n && at + i < size;) {
         size_t part = n - i < sizeof there ? n - i : sizeof there;
         if (part > size - at - i) part = (size_t)(size - at - i);
         if (!read_at(a, fd, at + i, there, part, e)) return false;
         for (size_t k = 0; k < part; k++)
-            if (there[k] != bytes[i + k] && there[k])
+            if (there[k] != p[i + k] && there[k])
                 return changed(a, e, "holds something else behind what was published");
         i += part;
     }
@@ -167,17 +173,19 @@ static bool write_at(
     return true;
 }
 
-/* All agrees before a byte is written. */
-static bool copy_spool(
-    const struct appended *a, int fd, uint64_t from, bool only_look, uint64_t size, struct err *e) {
+static bool write_on(
+    const struct appended *a, int fd, uint64_t at, const char *p, size_t n, struct err *e) {
+    (void)at;
+    return io_write(fd, p, n, e) || err_at(e, "%s", a->stream->name);
+}
+
+static bool each_block(const struct appended *a, step *take, int fd, uint64_t from, struct err *e) {
     char *block = mem_alloc(BLOCK);
     bool ok = true;
     for (uint64_t at = 0; ok && at < a->spool.bytes;) {
         uint64_t left = a->spool.bytes - at;
         size_t n = left < BLOCK ? (size_t)left : BLOCK;
-        ok = read_at(a, a->spool.fd, at, block, n, e) &&
-             (only_look ? agrees(a, fd, size, from + at, block, n, e)
-                        : write_at(a, fd, from + at, block, n, e));
+        ok = read_at(a, a->spool.fd, at, block, n, e) && take(a, fd, from + at, block, n, e);
         at += n;
     }
     free(block);
@@ -195,7 +203,7 @@ static bool publish_first(struct appended *a, struct err *e) {
     uint64_t n = a->spool.bytes;
     int fd = openat(a->place.folder, a->place.temp, O_RDWR | O_CLOEXEC);
     if (fd < 0) return io_failed(a, e, "open");
-    bool ok = copy_spool(a, fd, 0, false, 0, e);
+    bool ok = each_block(a, write_at, fd, 0, e);
     crash_point("file-written", 1);
     ok = ok && (replace_publish(&a->place, e) || err_at(e, "%s", a->dest));
     crash_point("file-renamed", 1);
@@ -208,29 +216,15 @@ static bool publish_first(struct appended *a, struct err *e) {
 }
 
 static bool append(struct appended *a, struct err *e) {
-    uint64_t size;
     int fd = open_file(a, e);
     if (fd < 0) return false;
-    bool ok = size_of(a, fd, &size, e) && copy_spool(a, fd, a->offset, true, size, e) &&
-              copy_spool(a, fd, a->offset, false, size, e) &&
+    /* All agrees before a byte is written. */
+    bool ok = each_block(a, agrees, fd, a->offset, e) &&
+              each_block(a, write_at, fd, a->offset, e) &&
               (fsync(fd) == 0 || io_failed(a, e, "write")) &&
               note_end(a, fd, a->offset + a->spool.bytes, e);
     close(fd);
     return ok;
-}
-
-static bool publish_stream(struct appended *a, struct err *e) {
-    char *block = mem_alloc(BLOCK);
-    bool ok = true;
-    for (uint64_t at = 0; ok && at < a->spool.bytes;) {
-        uint64_t left = a->spool.bytes - at;
-        size_t n = left < BLOCK ? (size_t)left : BLOCK;
-        ok =
-            read_at(a, a->spool.fd, at, block, n, e) && io_write(a->stream->writer.fd, block, n, e);
-        at += n;
-    }
-    free(block);
-    return ok || err_at(e, "%s", a->stream->name);
 }
 
 static bool empty_spool(struct appended *a, struct err *e) {
@@ -255,7 +249,9 @@ static bool is_empty(const struct appended *a) {
 bool appended_publish(struct appended *a, struct err *e) {
     if (is_empty(a) && (a->begun || a->stream)) return true;
     if (!writer_end(&a->spool, e)) return err_at(e, "%s", a->dest);
-    bool ok = a->stream ? publish_stream(a, e) : a->begun ? append(a, e) : publish_first(a, e);
+    bool ok = a->stream  ? each_block(a, write_on, a->stream->writer.fd, 0, e)
+              : a->begun ? append(a, e)
+                         : publish_first(a, e);
     return ok && empty_spool(a, e);
 }
 
@@ -273,13 +269,16 @@ static bool only_zeros(
     return true;
 }
 
+static bool cut(const struct appended *a, int fd, struct err *e) {
+    return (ftruncate(fd, (off_t)a->offset) == 0 && fsync(fd) == 0) || io_failed(a, e, "cut");
+}
+
 static bool cut_zeros(struct appended *a, int fd, struct err *e) {
     uint64_t size;
     bool zeros;
     if (!size_of(a, fd, &size, e) || !only_zeros(a, fd, size, &zeros, e)) return false;
     if (!zeros) return changed(a, e, "holds something else behind what was published");
-    return size == a->offset || (ftruncate(fd, (off_t)a->offset) == 0 && fsync(fd) == 0) ||
-           io_failed(a, e, "write");
+    return size == a->offset || cut(a, fd, e);
 }
 
 bool appended_finish(struct appended *a, struct err *e) {
@@ -297,7 +296,7 @@ void appended_fail(struct appended *a) {
     bool ended = !is_empty(a) && writer_end(&a->spool, &ignored);
     buf_printf(&name, "%s.failed%c", a->dest, 0);
     if (ended && !a->stream && replace_open(&to, name.p, &ignored)) {
-        if (copy_spool(a, to.fd, 0, false, 0, &ignored)) (void)replace_publish(&to, &ignored);
+        if (each_block(a, write_at, to.fd, 0, &ignored)) (void)replace_publish(&to, &ignored);
         replace_close(&to);
     }
     buf_free(&name);
@@ -323,11 +322,6 @@ static bool is_known(int fd, const struct json_t *saved) {
            members_hash(saved, "born") == born;
 }
 
-/* A copy: nobody follows it, and what it holds beyond may be of epochs that will be cut otherwise. */
-static bool cut_copy(struct appended *a, int fd, struct err *e) {
-    return (ftruncate(fd, (off_t)a->offset) == 0 && fsync(fd) == 0) || io_failed(a, e, "cut");
-}
-
 /* Also of what an earlier run has published only the record is known to be durable. */
 static bool go_on(struct appended *a, int fd, const struct json_t *saved, struct err *e) {
     uint64_t size, tail;
@@ -335,7 +329,8 @@ static bool go_on(struct appended *a, int fd, const struct json_t *saved, struct
     if (fsync(fd) != 0) return io_failed(a, e, "sync");
     if (!size_of(a, fd, &size, e) || !hash_tail(a, fd, &tail, e)) return false;
     if (tail != members_hash(saved, "tail")) return changed(a, e, "was changed");
-    a->begun = is_known(fd, saved) || cut_copy(a, fd, e);
+    /* A copy: nobody follows it, and what it holds beyond may be of epochs that will be cut otherwise. */
+    a->begun = is_known(fd, saved) || cut(a, fd, e);
     a->tail = tail;
     identify(fd, &a->inode, &a->born);
     return a->begun;

@@ -178,8 +178,8 @@ static bool is_as_planned(const struct folder *f, const struct txn *t, struct er
     const struct log_key *k = journal_newest(f, t->pipeline);
     return k->epoch > t->epoch || !k->plan || !t->plan || k->plan == t->plan ||
            err_set(e, EXIT_CONFIG,
-               "epoch %llu is there, and of other events; name this pipeline otherwise, or begin "
-               "anew with --reset-state",
+               "has another epoch %llu: the checkpoint is a copy of one that went on; go on with "
+               "that, or begin anew with --reset-state",
                (unsigned long long)t->epoch);
 }
 

@@ -180,12 +180,6 @@ static bool folder_flush(struct sink *s, struct err *e) {
     return true;
 }
 
-static bool folder_drop(struct sink *s, struct err *e) {
-    (void)e;
-    parts_forget((struct folder *)s);
-    return true;
-}
-
 static bool folder_recorded(
     struct sink *s, const struct txn *of, struct txn *found, struct err *e) {
     struct folder *f = (struct folder *)s;
@@ -197,7 +191,6 @@ static bool folder_recorded(
     found->uuid = k->uuid;
     found->generation = k->generation;
     found->epoch = k->epoch;
-    found->plan = k->plan;
     return true;
 }
 
@@ -279,7 +272,6 @@ struct sink *folder_open(
             .flush = folder_flush,
             .commit = folder_commit,
             .recorded = folder_recorded,
-            .drop = folder_drop,
             .close = folder_close},
         .dest = mem_str(slice_of(dest)),
         .id = mem_str(slice_of(o->id ? o->id : "evsink")),

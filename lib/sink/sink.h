@@ -66,12 +66,13 @@ struct sink {
      * else nothing. */
     bool (*flush)(struct sink *s, struct err *e);
     /* All is well: publish what was put since the last time. A signal is looked at (base/io.h) until it cannot be
-     * taken back. t is NULL without epochs: the sink is to be closed after it, whether it worked or not. */
+     * taken back. t is NULL without epochs: the sink is to be closed after it, whether it worked or not. Where the
+     * destination itself has recorded the epoch it is dropped; EXIT_CONFIG where that one was planned otherwise. */
     bool (*commit)(struct sink *s, const struct txn *t, struct err *e);
-    /* What the destination itself says of this pipeline's sink: the newest epoch, 0 for none, with uuid, generation and plan
-     * (0: it knows none); strings live as long as the sink. NULL: it keeps no record. */
+    /* What the destination itself says of this pipeline's sink: the newest epoch, 0 for none, with uuid and generation;
+     * strings live as long as the sink. NULL: it keeps no record. */
     bool (*recorded)(struct sink *s, const struct txn *of, struct txn *found, struct err *e);
-    /* Forgets what was put since the last commit: EXIT_IO. By epochs only. */
+    /* Forgets what was put since the last commit: EXIT_IO. By epochs; NULL where the destination keeps a record. */
     bool (*drop)(struct sink *s, struct err *e);
     /* No epoch follows the last one: EXIT_CONFIG where something else stands there. Or NULL. */
     bool (*finish)(struct sink *s, struct err *e);

@@ -274,15 +274,29 @@ static bool find_merges(struct inputs *in, struct err *e) {
 }
 
 /* How far was it read before, and how far is it to be read? */
-static void find_position(struct inputs *in, struct input *i) {
-    const struct input_position *from = positions_find(&in->from, i->path);
+static void find_position(
+    struct input *i, const struct input_position *from, const struct input_position *upto) {
     if (from) i->at = *from;
     i->at.absent = false;
     /* What cannot be read again begins anew each time; only its watermark stays. */
     if (from && !source_is_regular(i->path))
         i->at = (struct input_position){.begun = from->begun, .watermark = from->watermark};
     i->at.path = (char *)(uintptr_t)i->path;
-    i->upto = positions_find(&in->upto, i->path);
+    i->upto = upto;
+}
+
+static void find_positions(struct inputs *in) {
+    if (in->o.from) in->from = positions_copy(in->o.from);
+    if (in->o.upto) in->upto = positions_copy(in->o.upto);
+    struct position_index from = position_index_new(&in->from),
+                          upto = position_index_new(&in->upto);
+    for (size_t k = 0; k < in->n; k++) {
+        const char *path = in->all[k].path;
+        find_position(
+            &in->all[k], position_index_find(&from, path), position_index_find(&upto, path));
+    }
+    position_index_free(&from);
+    position_index_free(&upto);
 }
 
 static uint64_t blank_at(const struct inputs *in) {
@@ -301,16 +315,14 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     in->n = o->sources.n;
     in->at_hand = in->reached = TIME_NONE;
     in->all = mem_zero(in->n, sizeof *in->all);
-    if (o->from) in->from = positions_copy(o->from);
-    if (o->upto) in->upto = positions_copy(o->upto);
     bool known = true;
     for (size_t k = 0; k < in->n; k++) {
         struct stat st;
         in->all[k].path = o->sources.paths[k];
-        find_position(in, &in->all[k]);
         known = known && source_is_regular(in->all[k].path) && stat(in->all[k].path, &st) == 0;
         in->total = known ? in->total + (uint64_t)st.st_size : 0;
     }
+    find_positions(in);
     in->blank_before = blank_at(in);
     /* A tie of watermarks goes to the input in front: the order is then one of the data. */
     bool opened = find_merges(in, e);

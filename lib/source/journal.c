@@ -21,7 +21,7 @@ enum { LENGTH, INPUT, WHAT, LINE, TIME, WATERMARK, CODE, MESSAGE, NUMBERS };
 struct source_journal {
     int folder, fd;
     struct buf out;
-    uint64_t check;
+    struct hash_stream *check;
 };
 
 static void name_of(uint64_t epoch, char name[NAME_ROOM]) {
@@ -32,7 +32,8 @@ static void name_of(uint64_t epoch, char name[NAME_ROOM]) {
 
 static bool begin(struct source_journal *j, struct err *e) {
     j->fd = openat(j->folder, TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    j->check = 0;
+    hash_stream_free(j->check);
+    j->check = hash_stream_new();
     return j->fd >= 0 || err_errno(e, EXIT_IO, errno, "cannot create the journal");
 }
 
@@ -40,12 +41,12 @@ struct source_journal *source_journal_open(int folder, struct err *e) {
     struct source_journal *j = mem_zero(1, sizeof *j);
     j->folder = folder;
     if (begin(j, e)) return j;
-    free(j);
+    source_journal_close(j);
     return NULL;
 }
 
 static bool drain(struct source_journal *j, struct err *e) {
-    j->check = hash_bytes(j->out.p, j->out.n, j->check);
+    hash_stream_add(j->check, j->out.p, j->out.n);
     bool ok = io_write(j->fd, j->out.p, j->out.n, e) || err_at(e, "the journal");
     j->out.n = 0;
     return ok;
@@ -88,7 +89,7 @@ static bool put_in_place(struct source_journal *j, uint64_t epoch, struct err *e
 
 bool source_journal_seal(struct source_journal *j, uint64_t epoch, uint64_t *check, struct err *e) {
     if (!drain(j, e) || !put_in_place(j, epoch, e)) return false;
-    *check = j->check;
+    *check = hash_stream_end(j->check).low;
     if (close(j->fd) != 0) return err_errno(e, EXIT_IO, errno, "cannot write the journal");
     return begin(j, e);
 }
@@ -96,6 +97,7 @@ bool source_journal_seal(struct source_journal *j, uint64_t epoch, uint64_t *che
 void source_journal_close(struct source_journal *j) {
     if (!j) return;
     close(j->fd);
+    hash_stream_free(j->check);
     (void)unlinkat(j->folder, TEMP, 0);
     buf_free(&j->out);
     free(j);
@@ -114,34 +116,12 @@ struct source_journal_reader {
     size_t n, at;
 };
 
-/* As it was written, block by block. */
-static uint64_t check_of(const char *p, size_t n) {
-    uint64_t check = 0;
-    size_t from = 0, at = 0;
-    while (at < n) {
-        uint64_t numbers[NUMBERS];
-        if (n - at < sizeof numbers) return 0;
-        memcpy(numbers, p + at, sizeof numbers);
-        uint64_t length = le64toh(numbers[LENGTH]), message = le64toh(numbers[MESSAGE]);
-        if (length > n || message > n || length + message > n - at - sizeof numbers) return 0;
-        at += sizeof numbers + length + message;
-        if (at - from < BLOCK) continue;
-        check = hash_bytes(p + from, at - from, check);
-        from = at;
-    }
-    return hash_bytes(p + from, at - from, check);
-}
-
 static bool read_all(struct source_journal_reader *r, int fd, struct err *e) {
     struct stat st;
     if (fstat(fd, &st) != 0) return err_errno(e, EXIT_CONFIG, errno, "cannot read");
-    size_t size = (size_t)st.st_size, got = 1;
+    size_t size = (size_t)st.st_size;
     r->p = mem_zero(size + JSON_SLACK, 1);
-    while (r->n < size && got) {
-        if (!io_read(fd, r->p + r->n, size - r->n, false, &got, e)) return false;
-        r->n += got;
-    }
-    return true;
+    return io_read_file(fd, r->p, size, &r->n, e);
 }
 
 struct source_journal_reader *source_journal_read(
@@ -151,7 +131,7 @@ struct source_journal_reader *source_journal_read(
     struct source_journal_reader *r = mem_zero(1, sizeof *r);
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
     bool ok = fd >= 0 ? read_all(r, fd, e) : err_errno(e, EXIT_CONFIG, errno, "cannot open");
-    if (ok && check_of(r->p, r->n) != check)
+    if (ok && hash_identity(r->p, r->n, 0).low != check)
         ok = err_set(e, EXIT_CONFIG, "is damaged: its checksum does not match");
     if (fd >= 0) close(fd);
     if (ok) return r;

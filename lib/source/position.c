@@ -23,21 +23,47 @@ struct positions positions_copy(const struct positions *p) {
 }
 
 void positions_keep(struct positions *p, const struct positions *before) {
-    size_t n = p->n;
+    p->of = mem_grow(p->of, p->n + before->n + 1, sizeof *p->of);
+    struct position_index listed = position_index_new(p);
     for (size_t i = 0; i < before->n; i++) {
-        struct positions listed = {.of = p->of, .n = n};
-        if (positions_find(&listed, before->of[i].path)) continue;
-        p->of = mem_grow(p->of, p->n + 2, sizeof *p->of);
+        if (position_index_find(&listed, before->of[i].path)) continue;
         p->of[p->n] = before->of[i];
         p->of[p->n].path = mem_str(slice_of(before->of[i].path));
         p->of[p->n++].absent = true;
     }
+    position_index_free(&listed);
 }
 
 const struct input_position *positions_find(const struct positions *p, const char *path) {
     for (size_t i = 0; i < p->n; i++)
         if (strcmp(p->of[i].path, path) == 0) return &p->of[i];
     return NULL;
+}
+
+static int by_path(const void *a, const void *b) {
+    const struct input_position *const *x = a, *const *y = b;
+    return strcmp((*x)->path, (*y)->path);
+}
+
+static int against(const void *path, const void *item) {
+    return strcmp(path, (*(const struct input_position *const *)item)->path);
+}
+
+struct position_index position_index_new(const struct positions *p) {
+    struct position_index x = {mem_zero(p->n + 1, sizeof *x.by_path), p->n};
+    for (size_t i = 0; i < p->n; i++) x.by_path[i] = &p->of[i];
+    qsort(x.by_path, x.n, sizeof *x.by_path, by_path);
+    return x;
+}
+
+const struct input_position *position_index_find(const struct position_index *x, const char *path) {
+    const struct input_position **at = bsearch(path, x->by_path, x->n, sizeof *x->by_path, against);
+    return at ? *at : NULL;
+}
+
+void position_index_free(struct position_index *x) {
+    free(x->by_path);
+    *x = (struct position_index){0};
 }
 
 void position_add(struct input_position *p, struct slice text) {

@@ -38,6 +38,15 @@ void positions_keep(struct positions *p, const struct positions *before);
 /* NULL: none of this path. */
 const struct input_position *positions_find(const struct positions *p, const char *path);
 
+/* The same for many paths. Valid as long as p->of stays where it is. */
+struct position_index {
+    const struct input_position **by_path; /* owned */
+    size_t n;
+};
+struct position_index position_index_new(const struct positions *p);
+const struct input_position *position_index_find(const struct position_index *x, const char *path);
+void position_index_free(struct position_index *x);
+
 /* One more record has been taken. */
 void position_add(struct input_position *p, struct slice text);
 

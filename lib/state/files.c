@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "state/sealed.h"
 
 struct run *files_use(struct run *run) {
     run->refs++;
@@ -91,7 +92,7 @@ static void note(struct files *f, struct listing *l, const char *name) {
     bool temp = length > 4 && strcmp(name + length - 4, ".tmp") == 0;
     if (temp && (strncmp(name, ".run-", 5) == 0 || strncmp(name, ".manifest-", 10) == 0)) {
         unlinkat(f->folder, name, 0);
-    } else if (manifest_epoch(name, &epoch)) {
+    } else if (sealed_is_named(name, MANIFEST_ROLE, &epoch)) {
         add(&f->manifests, &f->n_manifests, f->n_manifests, (struct kept){.epoch = epoch});
     } else if (strncmp(name, "run-", 4) == 0 && length < RUN_NAME) {
         l->runs = mem_grow(l->runs, l->n + 1, sizeof *l->runs);
@@ -135,8 +136,8 @@ static void note_named(void *ctx, const char *file) {
 
 /* What other manifests name stays as long as they do. */
 static void keep_named(struct files *f, const struct listing *l, struct kept *k, int64_t now) {
-    char name[MANIFEST_NAME];
-    k->since_us = changed_us(f, manifest_name(name, k->epoch), now);
+    char name[SEALED_NAME];
+    k->since_us = changed_us(f, sealed_name(name, MANIFEST_ROLE, k->epoch), now);
     manifest_each_file(f->folder, k->epoch, note_named, &(struct named){l, k});
 }
 
@@ -198,12 +199,12 @@ void files_add(struct files *f, uint64_t epoch, struct run **runs, size_t n) {
 }
 
 void files_release(struct files *f, uint64_t committed) {
-    char name[MANIFEST_NAME];
+    char name[SEALED_NAME];
     int64_t now = clock_us(CLOCK_REALTIME);
     /* Each is superseded by the next one, once that is committed. */
     while (f->n_manifests > 1 && f->manifests[1].epoch <= committed &&
            is_old(f, f->manifests[1].since_us, now)) {
-        unlinkat(f->folder, manifest_name(name, f->manifests[0].epoch), 0);
+        unlinkat(f->folder, sealed_name(name, MANIFEST_ROLE, f->manifests[0].epoch), 0);
         give_up(f, &f->manifests[0]);
         take_out(f->manifests, &f->n_manifests, 0);
     }

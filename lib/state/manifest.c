@@ -9,36 +9,18 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "state/members.h"
 #include "state/sealed.h"
 
 enum { HEX = 32, MOST_TABLES = 1 << 16 };
-#define ROLE "manifest"
 
 static const char *const kinds[] = {[STATE_MAP] = "map", [STATE_SET] = "set"};
-
-char *manifest_name(char name[static MANIFEST_NAME], uint64_t epoch) {
-    snprintf(name, MANIFEST_NAME, ROLE "-%" PRIu64, epoch);
-    return name;
-}
-
-bool manifest_epoch(const char *name, uint64_t *epoch) {
-    char again[MANIFEST_NAME];
-    if (strncmp(name, ROLE "-", sizeof ROLE) != 0) return false;
-    *epoch = strtoull(name + sizeof ROLE, NULL, 10);
-    return strcmp(manifest_name(again, *epoch), name) == 0;
-}
 
 static void write_hex(char out[static HEX + 1], struct hash128 sum) {
     snprintf(out, HEX + 1, "%016" PRIx64 "%016" PRIx64, sum.high, sum.low);
 }
 
 /* ---- writing ---- */
-
-/* jansson says so little when memory ran out that it would be lost. */
-static json_t *made(json_t *v) {
-    if (!v) mem_exhausted(sizeof(json_t));
-    return v;
-}
 
 static json_t *pack_run(const struct run *run) {
     char sum[HEX + 1];
@@ -49,13 +31,9 @@ static json_t *pack_run(const struct run *run) {
         (json_int_t)run->greatest, "xxh3", sum);
 }
 
-static void append_to(json_t *array, json_t *v) {
-    if (json_array_append_new(array, made(v)) != 0) mem_exhausted(sizeof *v);
-}
-
 static json_t *pack_table(const struct manifest_source *t) {
-    json_t *runs = made(json_array());
-    for (size_t i = 0; i < t->n; i++) append_to(runs, pack_run(t->runs[i]));
+    json_t *runs = members_list();
+    for (size_t i = 0; i < t->n; i++) members_append(runs, pack_run(t->runs[i]));
     if (t->horizon == INT64_MIN)
         return json_pack("{s:s,s:o}", "kind", kinds[t->kind], "runs", runs);
     return json_pack(
@@ -64,14 +42,16 @@ static json_t *pack_table(const struct manifest_source *t) {
 
 bool manifest_write(int folder, uint64_t epoch, const struct json_t *meta,
     const struct manifest_source *tables, size_t n_tables, uint64_t *bytes, struct err *e) {
-    char name[MANIFEST_NAME];
+    char name[SEALED_NAME];
     struct stat is;
-    json_t *all = made(json_array());
-    for (size_t i = 0; i < n_tables; i++) append_to(all, pack_table(&tables[i]));
+    json_t *all = members_list();
+    for (size_t i = 0; i < n_tables; i++) members_append(all, pack_table(&tables[i]));
     json_t *o = json_pack("{s:I,s:O,s:o}", "epoch", (json_int_t)epoch, "meta",
         (json_t *)(uintptr_t)meta, "tables", all);
-    if (!sealed_write(folder, ROLE, epoch, made(o), e)) return false;
-    *bytes = fstatat(folder, manifest_name(name, epoch), &is, 0) == 0 ? (uint64_t)is.st_size : 0;
+    if (!sealed_write(folder, MANIFEST_ROLE, epoch, o, e)) return false;
+    *bytes = fstatat(folder, sealed_name(name, MANIFEST_ROLE, epoch), &is, 0) == 0
+                 ? (uint64_t)is.st_size
+                 : 0;
     return true;
 }
 
@@ -152,11 +132,11 @@ static bool read_object(const json_t *o, struct manifest *m, const char *name, s
 }
 
 bool manifest_read(struct manifest *m, int folder, uint64_t epoch, struct err *e) {
-    char name[MANIFEST_NAME];
+    char name[SEALED_NAME];
     *m = (struct manifest){.epoch = epoch};
-    json_t *o = sealed_read(folder, ROLE, epoch, e);
+    json_t *o = sealed_read(folder, MANIFEST_ROLE, epoch, e);
     if (!o) return e->code == EXIT_CONFIG && checkpoint_restorable(e);
-    bool ok = read_object(o, m, manifest_name(name, epoch), e);
+    bool ok = read_object(o, m, sealed_name(name, MANIFEST_ROLE, epoch), e);
     json_decref(o);
     if (!ok) manifest_free(m);
     return ok;
@@ -185,9 +165,9 @@ static bool read_text(int folder, const char *name, struct buf *text) {
 void manifest_each_file(
     int folder, uint64_t epoch, void (*named)(void *ctx, const char *file), void *ctx) {
     static const char before[] = "\"file\":\"";
-    char name[MANIFEST_NAME], file[RUN_NAME];
+    char name[SEALED_NAME], file[RUN_NAME];
     struct buf text = {0};
-    if (read_text(folder, manifest_name(name, epoch), &text)) {
+    if (read_text(folder, sealed_name(name, MANIFEST_ROLE, epoch), &text)) {
         buf_addc(&text, 0);
         for (const char *at = text.p; (at = strstr(at, before));) {
             at += sizeof before - 1;

@@ -10,6 +10,8 @@
 
 #include "state/run.h"
 
+#define MANIFEST_ROLE "manifest"
+
 struct manifest_table {
     enum state_kind kind;
     int64_t horizon; /* INT64_MIN where nothing was forgotten */
@@ -23,12 +25,6 @@ struct manifest {
     struct manifest_table *tables;
     size_t n_tables;
 };
-
-enum { MANIFEST_NAME = 40 };
-/* Writes the name of the manifest of an epoch. Returns name. */
-char *manifest_name(char name[static MANIFEST_NAME], uint64_t epoch);
-/* False where a file's name is not that of a manifest. */
-bool manifest_epoch(const char *name, uint64_t *epoch);
 
 /* Reads that of an epoch. EXIT_CONFIG where it is missing, damaged, of another epoch or of another version. *m is to be
  * freed after true only. */

@@ -16,16 +16,25 @@
 #include "base/hash.h"
 #include "base/io.h"
 
-enum { VERSION = 1, NAME_ROOM = 64, MOST_BYTES = 1 << 30 };
+enum { VERSION = 1, MOST_BYTES = 1 << 30 };
 #define CHECK ",\"check\":\""
 enum { CHECK_DIGITS = 16, CHECK_BYTES = 10 + CHECK_DIGITS + 3 }; /* ...","\n" */
 
-static void name_of(const char *role, uint64_t epoch, const char *around, char out[NAME_ROOM]) {
-    snprintf(out, NAME_ROOM, "%s%s-%" PRIu64 "%s", *around ? "." : "", role, epoch, around);
+char *sealed_name(char name[static SEALED_NAME], const char *role, uint64_t epoch) {
+    snprintf(name, SEALED_NAME, "%s-%" PRIu64, role, epoch);
+    return name;
+}
+
+bool sealed_is_named(const char *name, const char *role, uint64_t *epoch) {
+    size_t n = strlen(role);
+    char again[SEALED_NAME];
+    if (strncmp(name, role, n) != 0 || name[n] != '-') return false;
+    *epoch = strtoull(name + n + 1, NULL, 10);
+    return strcmp(name, sealed_name(again, role, *epoch)) == 0;
 }
 
 static void passed(const char *role, const char *step, uint64_t epoch) {
-    char point[NAME_ROOM];
+    char point[SEALED_NAME];
     snprintf(point, sizeof point, "%s-%s", role, step);
     crash_point(point, epoch);
 }
@@ -55,9 +64,9 @@ static bool write_file(int folder, const char *name, struct slice text, struct e
 
 static bool put_in_place(
     int folder, const char *role, uint64_t epoch, struct slice text, struct err *e) {
-    char temp[NAME_ROOM], name[NAME_ROOM];
-    name_of(role, epoch, ".tmp", temp);
-    name_of(role, epoch, "", name);
+    char temp[SEALED_NAME], name[SEALED_NAME];
+    snprintf(temp, sizeof temp, ".%s-%" PRIu64 ".tmp", role, epoch);
+    sealed_name(name, role, epoch);
     if (!write_file(folder, temp, text, e)) return false;
     passed(role, "written", epoch);
     if (renameat(folder, temp, folder, name) != 0)
@@ -70,11 +79,9 @@ static bool put_in_place(
 
 bool sealed_write(int folder, const char *role, uint64_t epoch, json_t *object, struct err *e) {
     struct buf text = {0};
-    char name[NAME_ROOM];
-    name_of(role, epoch, "", name);
-    seal(object, name, &text);
-    bool ok = put_in_place(folder, role, epoch, buf_slice(&text), e) ||
-              err_at(e, "%s-%" PRIu64, role, epoch);
+    char name[SEALED_NAME];
+    seal(object, sealed_name(name, role, epoch), &text);
+    bool ok = put_in_place(folder, role, epoch, buf_slice(&text), e) || err_at(e, "%s", name);
     buf_free(&text);
     return ok;
 }
@@ -135,23 +142,13 @@ static json_t *read_file(int folder, const char *name, struct err *e) {
 }
 
 json_t *sealed_read(int folder, const char *role, uint64_t epoch, struct err *e) {
-    char name[NAME_ROOM];
-    name_of(role, epoch, "", name);
-    json_t *o = read_file(folder, name, e);
+    char name[SEALED_NAME];
+    json_t *o = read_file(folder, sealed_name(name, role, epoch), e);
     if (!o) err_at(e, "%s", name);
     return o;
 }
 
 /* ---- which there are ---- */
-
-static bool is_named(const char *name, const char *role, uint64_t *epoch) {
-    size_t n = strlen(role);
-    char again[NAME_ROOM];
-    if (strncmp(name, role, n) != 0 || name[n] != '-' || strlen(name) >= NAME_ROOM) return false;
-    *epoch = strtoull(name + n + 1, NULL, 10);
-    name_of(role, *epoch, "", again);
-    return strcmp(name, again) == 0;
-}
 
 static int by_number(const void *a, const void *b) {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -165,7 +162,7 @@ bool sealed_list(int folder, const char *role, uint64_t **epochs, size_t *n, str
     *n = 0;
     if (!d) return err_errno(e, EXIT_CONFIG, errno, "cannot list");
     for (struct dirent *x; (x = readdir(d));) {
-        if (!is_named(x->d_name, role, &epoch)) continue;
+        if (!sealed_is_named(x->d_name, role, &epoch)) continue;
         *epochs = mem_grow(*epochs, *n + 1, sizeof **epochs);
         (*epochs)[(*n)++] = epoch;
     }
@@ -183,6 +180,28 @@ bool sealed_newest(int folder, const char *role, uint64_t *epoch, struct err *e)
     return true;
 }
 
+bool sealed_is_there(int folder, const char *role, uint64_t epoch) {
+    char name[SEALED_NAME];
+    return faccessat(folder, sealed_name(name, role, epoch), F_OK, 0) == 0;
+}
+
+/* ---- removing ---- */
+
+bool sealed_remove_beyond(int folder, const char *role, uint64_t epoch, bool *any, struct err *e) {
+    uint64_t *all;
+    size_t n;
+    char name[SEALED_NAME];
+    bool ok = sealed_list(folder, role, &all, &n, e);
+    for (size_t i = 0; ok && i < n; i++) {
+        if (all[i] <= epoch) continue;
+        *any = true;
+        ok = unlinkat(folder, sealed_name(name, role, all[i]), 0) == 0 ||
+             err_errno(e, EXIT_IO, errno, "cannot remove %s", name);
+    }
+    free(all);
+    return ok;
+}
+
 static int64_t age_us(int folder, const char *name) {
     struct stat st;
     if (fstatat(folder, name, &st, 0) != 0) return 0;
@@ -193,10 +212,10 @@ void sealed_release(int folder, const char *role, uint64_t below, int64_t keep_u
     uint64_t *all;
     size_t n;
     struct err ignored;
-    char name[NAME_ROOM];
+    char name[SEALED_NAME];
     if (!sealed_list(folder, role, &all, &n, &ignored)) return;
     for (size_t i = 0; i + 1 < n && all[i] < below; i++) {
-        name_of(role, all[i], "", name);
+        sealed_name(name, role, all[i]);
         if (age_us(folder, name) >= keep_us) (void)unlinkat(folder, name, 0);
     }
     free(all);

@@ -12,6 +12,7 @@
 #include "state/compact.h"
 #include "state/files.h"
 #include "state/merge.h"
+#include "state/sealed.h"
 
 struct table {
     enum state_kind kind;
@@ -61,11 +62,11 @@ static void append_run(struct table *t, struct run *run) {
 /* ---- opening ---- */
 
 static bool same_tables(const struct state *s, const struct manifest *m, struct err *e) {
-    char name[MANIFEST_NAME];
+    char name[SEALED_NAME];
     bool same = m->n_tables == s->n_tables;
     for (size_t t = 0; same && t < m->n_tables; t++) same = m->tables[t].kind == s->tables[t].kind;
-    return same ||
-           checkpoint_damaged(e, manifest_name(name, m->epoch), "has the tables of another query");
+    return same || checkpoint_damaged(e, sealed_name(name, MANIFEST_ROLE, m->epoch),
+                       "has the tables of another query");
 }
 
 static bool take_over(struct state *s, struct manifest *m, int64_t keep_us, struct err *e) {

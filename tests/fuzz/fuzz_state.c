@@ -5,6 +5,7 @@
  * the two runs of a table, one that says what the manifest gets wrong of them, two for the length of the first, and
  * the entries of both. */
 #include "state/manifest.h"
+#include "state/sealed.h"
 #include "state/state.h"
 
 #include <assert.h>
@@ -47,9 +48,9 @@ static struct hash128 sum_of(struct slice text) {
 }
 
 static void write_manifest(struct buf *text) {
-    char name[MANIFEST_NAME];
+    char name[SEALED_NAME];
     buf_printf(text, ",\"check\":\"%016" PRIx64 "\"}\n", hash_bytes(text->p, text->n, 0));
-    write_file(manifest_name(name, 1), buf_slice(text));
+    write_file(sealed_name(name, MANIFEST_ROLE, 1), buf_slice(text));
 }
 
 /* Everything that was loaded, as one text: of a map its order is part of it. */

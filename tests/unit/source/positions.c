@@ -383,6 +383,30 @@ static void a_line_at_its_place_is_there(void) {
     CHECK(!position_is_there(&p));
 }
 
+static void an_index_finds_them_too(void) {
+    struct input_position of[] = {
+        {.path = (char[]){"b"}}, {.path = (char[]){"c"}}, {.path = (char[]){"a"}}};
+    struct position_index x = position_index_new(&(struct positions){.of = of, .n = 3});
+    for (int i = 0; i < 3; i++) CHECK(position_index_find(&x, of[i].path) == &of[i]);
+    CHECK(!position_index_find(&x, "") && !position_index_find(&x, "d"));
+    position_index_free(&x);
+    x = position_index_new(&(struct positions){0});
+    CHECK(!position_index_find(&x, "a"));
+    position_index_free(&x);
+}
+
+static void positions_before_are_kept(void) {
+    struct input_position now[] = {{.path = (char[]){"b"}, .records = 2}, {.path = (char[]){"a"}}};
+    struct input_position was[] = {{.path = (char[]){"c"}, .records = 3},
+        {.path = (char[]){"a"}, .records = 1}, {.path = (char[]){"d"}}};
+    struct positions p = positions_copy(&(struct positions){.of = now, .n = 2});
+    positions_keep(&p, &(struct positions){.of = was, .n = 3});
+    CHECK(p.n == 4 && p.of[0].records == 2 && !p.of[1].records && !p.of[1].absent);
+    CHECK(strcmp(p.of[2].path, "c") == 0 && p.of[2].records == 3 && p.of[2].absent);
+    CHECK(strcmp(p.of[3].path, "d") == 0 && p.of[3].absent);
+    positions_free(&p);
+}
+
 static void positions_are_found_by_path(void) {
     struct input_position of[] = {{.path = (char[]){"a"}, .records = 1}, {.path = (char[]){"b"}}};
     struct positions p = {of, 2, true, 5}, copy = positions_copy(&p);
@@ -407,6 +431,8 @@ int main(void) {
     RUN(what_was_read_may_not_change);
     RUN(a_line_at_its_place_is_there);
     RUN(positions_are_found_by_path);
+    RUN(an_index_finds_them_too);
+    RUN(positions_before_are_kept);
     json_scanner_free(scanner);
     char line[100];
     snprintf(line, sizeof line, "rm -rf %s", folder);
