@@ -164,16 +164,20 @@ static bool unwrap(struct stage *st, struct event *ev, struct err *e) {
     return true;
 }
 
-/* One wrong clock must not make all others late. */
+/* One wrong clock must not make all others late. Frames bring the time without its field. */
 static bool is_past(struct stage *st, const struct event *ev, struct err *e) {
     int64_t clock = stage_clock(st);
     if (ev->time <= time_add(clock, st->o.max_future)) return true;
-    struct buf now = {0};
-    buf_add_time(&now, clock);
+    struct buf now = {0}, time = {0};
     const struct json_field *f = &ev->fields[st->time_field];
-    bad_value(st, "future", st->wanted[st->time_field].path, f);
+    const char *path = f->kind == JSON_MISSING ? NULL : st->wanted[st->time_field].path;
+    buf_add_time(&now, clock);
+    buf_add_time(&time, ev->time);
+    bad_value(st, "future", path, f);
     err_set(e, EXIT_BAD_DATA, "%s: %s is beyond --max-future, the clock says %.*s",
-        st->wanted[st->time_field].path, QUOTED(json_slice(f)), (int)now.n, now.p);
+        path ? path : "the event time", QUOTED(path ? json_slice(f) : buf_slice(&time)), (int)now.n,
+        now.p);
+    buf_free(&time);
     buf_free(&now);
     return false;
 }

@@ -20,6 +20,7 @@
 #include "state/state.h"
 
 enum { WAIT_MS = 5000, POLL_MS = 20 };
+enum { CLOCK_STEP_US = 10000 }; /* file times are behind the clock by less */
 
 static const char *const records[] = {
     [ROLE_STAGE] = "manifest", [ROLE_SINK] = "ack", [ROLE_PASSING_SINK] = "passed"};
@@ -98,21 +99,6 @@ static bool take_lock(struct checkpoint *c, struct err *e) {
     return write_holder(c, false, e);
 }
 
-static bool is_name(const char *id) {
-    return *id && *id != '.' && !strchr(id, '/') && strlen(id) < 200;
-}
-
-bool checkpoint_join(
-    struct checkpoint *c, const char *path, const char *id, enum role role, struct err *e) {
-    *c = (struct checkpoint){path, id, role, -1, -1, -1, -1};
-    if (!is_name(id))
-        return err_set(e, EXIT_USAGE, "--id: names no folder: %s", QUOTED(slice_of(id)));
-    c->root = make_path(path);
-    if (c->root >= 0) c->folder = make_folder(c->root, id);
-    if (c->folder < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot create", path, id);
-    return take_lock(c, e);
-}
-
 /* ---- the other stages ---- */
 
 struct stages {
@@ -147,14 +133,52 @@ static bool stages_list(const struct checkpoint *c, struct stages *s, struct err
     return true;
 }
 
-/* Does a running process hold the folder in this role? */
-static bool is_held_as(int folder, enum role role) {
+/* The evsink at the end that has the folder, or had it last. */
+struct sink_seen {
+    int pid; /* 0: there is none */
+    bool runs, ready;
+    int64_t at; /* when it said so: µs, by the wall clock */
+};
+
+static struct sink_seen look_for_sink_in(int folder) {
+    struct sink_seen seen = {0};
     struct holder h;
+    struct stat st;
     int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
-    bool held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
-                read_holder(lock, &h) && tolower(h.role) == records[role][0];
-    if (lock >= 0) close(lock);
-    return held;
+    if (lock < 0) return seen;
+    bool runs = flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (read_holder(lock, &h) && tolower(h.role) == records[ROLE_SINK][0] && fstat(lock, &st) == 0)
+        seen = (struct sink_seen){h.pid, runs, isupper(h.role), clock_micros(st.st_mtim)};
+    close(lock);
+    return seen;
+}
+
+static bool is_name(const char *id) {
+    return *id && *id != '.' && !strchr(id, '/') && strlen(id) < 200;
+}
+
+/* For the step of file times the evsink of a run that is over looks like one of this run. */
+static void note_who_left(struct checkpoint *c) {
+    struct stages s;
+    struct err ignored;
+    if (!stages_list(c, &s, &ignored)) return;
+    for (size_t i = 0; i < s.n; i++) {
+        struct sink_seen seen = look_for_sink_in(s.of[i].fd);
+        if (seen.pid && !seen.runs) c->gone_pid = seen.pid, c->gone_at = seen.at;
+    }
+    stages_free(&s);
+}
+
+bool checkpoint_join(
+    struct checkpoint *c, const char *path, const char *id, enum role role, struct err *e) {
+    *c = (struct checkpoint){path, id, role, -1, -1, -1, -1, clock_us(CLOCK_REALTIME), 0, 0};
+    if (!is_name(id))
+        return err_set(e, EXIT_USAGE, "--id: names no folder: %s", QUOTED(slice_of(id)));
+    c->root = make_path(path);
+    if (c->root >= 0) c->folder = make_folder(c->root, id);
+    if (c->folder < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot create", path, id);
+    note_who_left(c);
+    return take_lock(c, e);
 }
 
 static bool newest(
@@ -176,7 +200,7 @@ bool checkpoint_is_line(const struct checkpoint *c, struct err *e) {
         uint64_t acknowledged;
         if (strcmp(s.of[i].name, c->id) == 0) continue;
         ok = newest(&s.of[i], records[ROLE_SINK], &acknowledged, e);
-        if (ok && (acknowledged || is_held_as(s.of[i].fd, ROLE_SINK)))
+        if (ok && (acknowledged || look_for_sink_in(s.of[i].fd).runs))
             ok = two_sinks(s.of[i].name, c->id, e);
     }
     stages_free(&s);
@@ -187,22 +211,16 @@ bool checkpoint_ready(const struct checkpoint *c, struct err *e) {
     return write_holder(c, true, e);
 }
 
-static bool was_ready(int folder, enum role role, int64_t since) {
-    struct holder h;
-    struct stat st;
-    int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
-    bool ready = lock >= 0 && fstat(lock, &st) == 0 && clock_micros(st.st_mtim) >= since &&
-                 read_holder(lock, &h) && h.role == toupper(records[role][0]);
-    if (lock >= 0) close(lock);
-    return ready;
-}
-
-bool checkpoint_sink_came(const struct checkpoint *c, int64_t since) {
+bool checkpoint_sink_came(const struct checkpoint *c) {
     struct stages s;
     struct err ignored;
     bool came = false;
     if (!stages_list(c, &s, &ignored)) return false;
-    for (size_t i = 0; !came && i < s.n; i++) came = was_ready(s.of[i].fd, ROLE_SINK, since);
+    for (size_t i = 0; !came && i < s.n; i++) {
+        struct sink_seen seen = look_for_sink_in(s.of[i].fd);
+        bool left = seen.pid == c->gone_pid && seen.at == c->gone_at;
+        came = seen.ready && !left && seen.at >= c->joined - CLOCK_STEP_US;
+    }
     stages_free(&s);
     return came;
 }
@@ -211,7 +229,7 @@ bool checkpoint_has_sink(const struct checkpoint *c) {
     struct stages s;
     struct err ignored;
     bool has = !stages_list(c, &s, &ignored);
-    for (size_t i = 0; !has && i < s.n; i++) has = is_held_as(s.of[i].fd, ROLE_SINK);
+    for (size_t i = 0; !has && i < s.n; i++) has = look_for_sink_in(s.of[i].fd).runs;
     stages_free(&s);
     return has;
 }
@@ -410,7 +428,7 @@ bool checkpoint_clear(const struct checkpoint *c, struct err *e) {
     bool ok = stages_list(c, &s, e);
     /* The acknowledgements go first: states without them are nothing. */
     for (size_t i = 0; ok && i < s.n; i++)
-        if (is_held_as(s.of[i].fd, ROLE_SINK)) ok = clear_folder(s.of[i].fd, e);
+        if (look_for_sink_in(s.of[i].fd).runs) ok = clear_folder(s.of[i].fd, e);
     for (size_t i = 0; ok && i < s.n; i++) ok = clear_folder(s.of[i].fd, e);
     stages_free(&s);
     return ok;

@@ -25,7 +25,10 @@ struct checkpoint {
     const char *id;   /* borrowed */
     enum role role;
     int root, folder, lock; /* descriptors */
-    int sink; /* the folder of the evsink at the end, once it has acknowledged; else -1 */
+    int sink;       /* the folder of the evsink at the end, once it has acknowledged; else -1 */
+    int64_t joined; /* µs, by the wall clock */
+    int gone_pid; /* of an evsink at the end that had left by then, or 0; and when it had become ready */
+    int64_t gone_at;
 };
 
 /* "manifest", "ack", "passed": what the stage's file of an epoch is named. */
@@ -52,8 +55,8 @@ bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err 
 bool checkpoint_has_sink(const struct checkpoint *c);
 /* This stage has restored what it must. EXIT_NO_OUTPUT. */
 bool checkpoint_ready(const struct checkpoint *c, struct err *e);
-/* Has one become ready since then (µs, by the wall clock)? */
-bool checkpoint_sink_came(const struct checkpoint *c, int64_t since);
+/* Has one become ready since we joined? */
+bool checkpoint_sink_came(const struct checkpoint *c);
 /* Everything but the locks goes. EXIT_IO. */
 bool checkpoint_clear(const struct checkpoint *c, struct err *e);
 

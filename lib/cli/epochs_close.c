@@ -150,7 +150,7 @@ static void wait_for_sink(struct stage *st) {
     close_stdout();
     for (int gone_ms = 0; gone_ms < SINK_LEFT_MS; gone_ms += POLL_MS) {
         /* In this order: evsink acknowledges, and leaves. */
-        bool came = checkpoint_sink_came(&ep->dir, ep->joined_us);
+        bool came = checkpoint_sink_came(&ep->dir);
         bool has_sink = checkpoint_has_sink(&ep->dir);
         if (is_acknowledged(st)) return;
         if (came && !has_sink) break;

@@ -30,7 +30,6 @@ struct epochs {
     uint64_t recorded; /* by the stage, up to here: its outputs have what comes again */
     uint64_t plan;     /* the hash of the epoch that ends */
     int64_t released_us;
-    int64_t joined_us; /* by the wall clock */
     /* of a later stage */
     uint64_t end; /* the epoch of its final end */
     /* of the source stage */

@@ -80,8 +80,6 @@ static void name_pipeline(struct stage *st, uint64_t newest) {
 
 /* ---- joining ---- */
 
-enum { CLOCK_STEP_US = 10000 }; /* file times are behind the clock by less */
-
 const char *epochs_wanted(const struct stage *st) {
     const char *dir = st->o.checkpoint ? st->o.checkpoint : getenv("EV_CHECKPOINT");
     return dir && *dir ? dir : NULL;
@@ -173,7 +171,6 @@ void epochs_join(struct stage *st) {
     crash_stage(id);
     ep->source = st->is_source;
     ep->began_us = clock_us(CLOCK_MONOTONIC);
-    ep->joined_us = clock_us(CLOCK_REALTIME) - CLOCK_STEP_US;
     stage_must(st, checkpoint_join(&ep->dir, path, id, role, &e), &e);
     if (role == ROLE_SINK) stage_must(st, checkpoint_is_line(&ep->dir, &e), &e);
     if (ep->source) start_source(st);

@@ -23,7 +23,7 @@ static void wait_for_line(struct stage *st) {
     struct err e;
     if (ep->is_line || ep->dir.role == ROLE_SINK) return;
     if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
-    for (int ms = 0; ms < LINE_READY_MS && !checkpoint_sink_came(&ep->dir, ep->joined_us); ms++) {
+    for (int ms = 0; ms < LINE_READY_MS && !checkpoint_sink_came(&ep->dir); ms++) {
         struct pollfd out = {.fd = STDOUT_FILENO};
         if (poll(&out, 1, 1) > 0 && out.revents & (POLLERR | POLLHUP))
             epochs_fail(st, EXIT_IO, "a later stage of the pipeline is gone: start it again");
