@@ -105,6 +105,7 @@ static void check_alone(struct stage *st) {
             needing[i].name);
         stage_fail(st, &e);
     }
+    if (st->o.pipeline && !*st->o.pipeline) stage_usage(st, "--pipeline: is no name: \"\"");
     if (st->o.output && !st->o.reset_state) stage_usage(st, "--output belongs to --reset-state");
     if (st->o.reset_state && !st->o.output)
         stage_usage(st,

@@ -30,9 +30,23 @@ static void write_value(const struct option *o, struct buf *out) {
         buf_adds(out, *(const char *const *)o->to ? *(const char *const *)o->to : "");
         break;
     case OPTION_LIST: add_texts(out, o->to); break;
+    case OPTION_DURATION:
+        if (!o->given || *o->given) buf_add_duration(out, *(const int64_t *)o->to);
+        break;
     default:
         if (!o->given || *o->given) buf_printf(out, "%lld", (long long)*(const int64_t *)o->to);
     }
+}
+
+/* EV_TIME and EV_LATENESS count where the stage itself takes the times. */
+static void add_environment(const struct stage *st, struct json_t *q) {
+    if (!st->needs_time || st->stream_time.field) return;
+    if (st->o.time) members_set_text(q, "time", slice_of(st->o.time));
+    if (!st->o.has_lateness) return;
+    struct buf value = {0};
+    buf_add_duration(&value, st->o.lateness);
+    members_set_text(q, "lateness", buf_slice(&value));
+    buf_free(&value);
 }
 
 static struct json_t *describe(const struct stage *st) {
@@ -50,6 +64,7 @@ static struct json_t *describe(const struct stage *st) {
     if (st->operands_are_query) add_texts(&value, &st->operands);
     members_set_text(q, "operands", buf_slice(&value));
     members_set_text(q, "tool", slice_of(st->tool->name));
+    add_environment(st, q);
     buf_free(&value);
     return q;
 }

@@ -72,7 +72,8 @@ void stream_take(struct stage *st) {
     st->stream_time = control_time_copy(&open->time);
     if (open->time.field) check_time(st, open);
     if (open->time.field && !inputs_is_frames(st->inputs)) take_time(st, &st->stream_time);
-    if (open->watermarks && st->o.has_lateness)
+    /* EV_LATENESS is exported to all stages. */
+    if (open->watermarks && stage_options.has_lateness)
         stage_note(st, "the stream that comes in has watermarks: --lateness has no say");
 }
 
