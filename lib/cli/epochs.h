@@ -13,6 +13,8 @@ const char *epochs_wanted(const struct stage *st);
 struct state *epochs_state(const struct stage *st);
 int64_t epochs_generation(const struct stage *st);
 int64_t epochs_clock(struct stage *st); /* of the source stage, µs */
+/* Has an earlier run of the source stage read something? */
+bool epochs_have_read(const struct stage *st);
 /* From where and how far the source stage reads. */
 void epochs_choose_inputs(struct stage *st, struct inputs_options *o);
 /* A stage that is not the source is told what to restore by the stream that it reads; without a checkpoint there must be

@@ -189,6 +189,10 @@ struct state *epochs_state(const struct stage *st) {
 
 /* ---- what is read ---- */
 
+bool epochs_have_read(const struct stage *st) {
+    return st->epochs && (st->epochs->position.epoch || st->epochs->replay.epoch);
+}
+
 static struct source_list paths_of(const struct positions *p) {
     struct source_list l = {.paths = mem_zero(p->n + 1, sizeof *l.paths), .n = p->n};
     l.n = 0;

@@ -81,6 +81,7 @@ static void find_sources(struct stage *st, struct texts sources) {
         if (isatty(STDIN_FILENO)) stage_note(st, "reading the terminal; Ctrl-D ends the input");
         sources = (struct texts){(const char **)(uintptr_t)standard_input, 1};
     }
+    st->sources.may_be_empty = epochs_have_read(st);
     stage_must(st, source_expand(sources.items, sources.n, &st->sources, &e), &e);
     check_output(st);
     for (enum aside k = 0; k < ASIDES; k++) check_side(st, st->aside_dest[k], aside_option(k));

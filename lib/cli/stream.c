@@ -94,7 +94,7 @@ static enum wire choose_wire(struct stage *st, bool *named) {
     const char *environment = getenv("EV_WIRE");
     *named = st->o.wire != NULL;
     if (st->o.wire) return wire_named(st, st->o.wire, "--wire");
-    bool by_pipe = strcmp(st->sources.paths[0], "-") == 0;
+    bool by_pipe = st->sources.n && strcmp(st->sources.paths[0], "-") == 0;
     if (by_pipe && inputs_stream(st->inputs))
         return inputs_is_frames(st->inputs) ? WIRE_FRAMES : WIRE_CONTROL;
     if (st->is_source && environment && *environment) return wire_named(st, environment, "EV_WIRE");

@@ -60,8 +60,8 @@ static bool file_keep(struct sink *s, struct err *e) {
     const struct file_sink *f = (const struct file_sink *)s;
     if (f->encoder->resume)
         return err_set(e, EXIT_USAGE,
-            "--output keep: the columns of what stands in the destination are not known any more; "
-            "--output replace, or another destination");
+            "--output keep: the columns of what stands in the destination are not known any more: "
+            "--reset-state --output replace, or --reset-state --output keep and a new destination");
     return appended_keep(((struct file_sink *)s)->appended, e);
 }
 

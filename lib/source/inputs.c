@@ -253,7 +253,7 @@ static bool begin_all(struct inputs *in, struct err *e) {
 static bool choose(struct inputs *in, struct err *e) {
     if (in->merges)
         in->current = in->watermarks.n ? &in->all[watermarks_next(&in->watermarks)] : NULL;
-    else if (!in->current) in->current = in->all;
+    else if (!in->current && in->n) in->current = in->all;
     if (in->o.replay) return true;
     while (!in->merges && in->current && !in->current->decoder && is_at_end(in, in->current))
         in->current = in->current + 1 < in->all + in->n ? in->current + 1 : NULL;

@@ -88,7 +88,7 @@ static bool add_folder(struct source_list *l, const char *path, struct err *e) {
     if (tree) fts_close(tree);
     free(root);
     if (!good) return false;
-    if (l->n == first)
+    if (l->n == first && !l->may_be_empty)
         return err_set(e, EXIT_NO_INPUT,
             "%s: no file in this folder (names with . or _ in front do not count)", path);
     qsort(l->paths + first, l->n - first, sizeof *l->paths, by_name);
@@ -133,7 +133,7 @@ static bool add_glob(struct source_list *l, const char *pattern, struct err *e) 
         good = add_match(l, g.gl_pathv[i], e);
     }
     globfree(&g);
-    if (!good || any) return good;
+    if (!good || any || l->may_be_empty) return good;
     return err_set(e, EXIT_NO_INPUT, "no file matches %s", QUOTED(slice_of(pattern)));
 }
 
@@ -161,7 +161,7 @@ static bool add_source(struct source_list *l, const char *source, struct err *e)
 
 bool source_expand(const char *const *sources, size_t n, struct source_list *out, struct err *e) {
     size_t bad = 0;
-    *out = (struct source_list){0};
+    *out = (struct source_list){.may_be_empty = out->may_be_empty};
     for (size_t i = 0; i < n; i++) {
         struct err other;
         if (!add_source(out, sources[i], bad ? &other : e)) bad++;

@@ -23,6 +23,7 @@ void source_position(const struct bytes *b, uint64_t *at, uint64_t *size);
 struct source_list {
     char **paths; /* owned */
     size_t n;
+    bool may_be_empty; /* no file in a folder or for a pattern is no error */
 };
 
 /* Expands globs and folders (all regular files in it and below it, by name in byte order; names
@@ -30,7 +31,7 @@ struct source_list {
  * names, as of its newest record), and checks that each can be
  * read, before anything is. EXIT_NO_INPUT naming the one that cannot (all that are missing are
  * tried; the first is named), a glob without a match too; EXIT_USAGE for
- * "" and for scheme://. A source given twice is read twice. */
+ * "" and for scheme://. A source given twice is read twice. *out is {0}, or has may_be_empty. */
 bool source_expand(const char *const *sources, size_t n, struct source_list *out, struct err *e);
 void source_list_add(struct source_list *l, const char *path);
 void source_list_free(struct source_list *l);

@@ -16,7 +16,7 @@ static void make(const char *name) {
 static char *expanded(const char *a, const char *b, const char *c) {
     const char *const sources[] = {a, b, c};
     size_t n = c ? 3 : b ? 2 : 1;
-    struct source_list l;
+    struct source_list l = {0};
     struct err e;
     struct buf out = {0};
     if (source_expand(sources, n, &l, &e))
