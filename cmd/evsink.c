@@ -93,7 +93,6 @@ static void check_operands(struct stage *st) {
 
 static void open_sink(struct stage *st) {
     struct err e;
-    st->dest = st->operands.items[0];
     st->sink_writes_out =
         strcmp(st->dest, "-") == 0 && !o.gzip && (!o.format || strcmp(o.format, "table") != 0);
     o.scanner = st->scanner;
@@ -130,6 +129,7 @@ int main(int argc, char **argv) {
     struct err e;
     check_operands(&st);
     check_suffix(&st);
+    st.dest = st.operands.items[0];
     stage_need_time(&st, st.o.input);
     if (st.o.explain) return explain(&st), stage_explained(&st);
     st.writes_out = pass;

@@ -45,6 +45,15 @@ static char *default_name(const char *path) {
     return name;
 }
 
+/* The checkpoint keeps names as JSON does. */
+static void check_name(struct stage *st, const char *name) {
+    struct err e;
+    if (!name || utf8_valid(slice_of(name), NULL)) return;
+    err_set(
+        &e, EXIT_USAGE, "%s: is a name that is not UTF-8, which the checkpoint cannot keep", name);
+    stage_fail(st, &e);
+}
+
 static void write_pipeline(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
@@ -68,6 +77,7 @@ static void name_pipeline(struct stage *st, uint64_t newest) {
                    : st->o.pipeline ? mem_str(slice_of(st->o.pipeline))
                                     : default_name(ep->dir.path);
     ep->uuid = o ? mem_str(members_text(o, "uuid")) : new_uuid();
+    check_name(st, ep->pipeline);
     ep->keeps_output = members_flag(o, "keep");
     members_free(o);
     if (!st->o.pipeline || strcmp(st->o.pipeline, ep->pipeline) == 0) return;
@@ -166,6 +176,9 @@ void epochs_join(struct stage *st) {
     check_alone(st);
     if (!path || st->looks_only) return;
     check_stdout(st);
+    check_name(st, st->dest);
+    check_name(st, st->o.reject);
+    for (enum aside k = 0; k < ASIDES; k++) check_name(st, st->aside_dest[k]);
     struct epochs *ep = st->epochs = mem_zero(1, sizeof *ep);
     const char *id = st->o.id ? st->o.id : st->tool->name;
     enum role role = !st->is_sink ? ROLE_STAGE : st->writes_out ? ROLE_PASSING_SINK : ROLE_SINK;
@@ -248,15 +261,11 @@ static void check_twice(struct stage *st) {
 
 /* What can be read but once goes into the journal; so does all else then, in the order of reading. */
 static void check_sources(struct stage *st) {
-    struct err e;
     name_standard_input(st);
     check_twice(st);
     for (size_t i = 0; i < st->sources.n; i++) {
         const char *path = st->sources.paths[i];
-        bool named = utf8_valid(slice_of(path), NULL) ||
-                     err_set(&e, EXIT_USAGE,
-                         "%s: is a name that is not UTF-8, which the checkpoint cannot keep", path);
-        stage_must(st, named, &e);
+        check_name(st, path);
         if (!source_is_regular(path)) open_journal(st);
     }
 }

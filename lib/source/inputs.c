@@ -57,6 +57,8 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     if (!i->bytes) return false;
     struct decode_options decode = in->o.decode;
     decode.at_rest = source_is_regular(i->path);
+    /* No later run sees the rest of a pipe. */
+    decode.whole_lines = decode.whole_lines && decode.at_rest;
     decode.may_open = decode.may_open && strcmp(i->path, "-") == 0;
     enum format f = in->o.format != FORMAT_AUTO ? in->o.format : format_of_name(slice_of(i->path));
     bool within = begins_within(i, f, &decode);
