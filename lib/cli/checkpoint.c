@@ -20,7 +20,6 @@
 #include "state/state.h"
 
 enum { WAIT_MS = 5000, POLL_MS = 20 };
-enum { CLOCK_STEP_US = 10000 }; /* file times are behind the clock by less */
 
 static const char *const records[] = {
     [ROLE_STAGE] = "manifest", [ROLE_SINK] = "ack", [ROLE_PASSING_SINK] = "passed"};
@@ -87,6 +86,7 @@ static void pause_ms(long ms) {
 
 /* A run that was killed may take a moment to die. */
 static bool take_lock(struct checkpoint *c, struct err *e) {
+    struct stat st;
     c->lock = openat(c->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (c->lock < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot open the lock");
     for (int waited = 0; flock(c->lock, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
@@ -96,7 +96,10 @@ static bool take_lock(struct checkpoint *c, struct err *e) {
         io_check();
         pause_ms(POLL_MS);
     }
-    return write_holder(c, false, e);
+    if (!write_holder(c, false, e)) return false;
+    if (fstat(c->lock, &st) != 0) return err_errno(e, EXIT_IO, errno, "cannot look at the lock");
+    c->joined = clock_micros(st.st_mtim);
+    return true;
 }
 
 /* ---- the other stages ---- */
@@ -137,7 +140,7 @@ static bool stages_list(const struct checkpoint *c, struct stages *s, struct err
 struct sink_seen {
     int pid; /* 0: there is none */
     bool runs, ready;
-    int64_t at; /* when it said so: µs, by the wall clock */
+    int64_t at; /* when it said so, µs by the clock of files */
 };
 
 static struct sink_seen look_for_sink_in(int folder) {
@@ -157,7 +160,7 @@ static bool is_name(const char *id) {
     return *id && *id != '.' && !strchr(id, '/') && strlen(id) < 200;
 }
 
-/* For the step of file times the evsink of a run that is over looks like one of this run. */
+/* Where file times are coarse the evsink of a run that is over looks like one of this run. */
 static void note_who_left(struct checkpoint *c) {
     struct stages s;
     struct err ignored;
@@ -171,7 +174,7 @@ static void note_who_left(struct checkpoint *c) {
 
 bool checkpoint_join(
     struct checkpoint *c, const char *path, const char *id, enum role role, struct err *e) {
-    *c = (struct checkpoint){path, id, role, -1, -1, -1, -1, clock_us(CLOCK_REALTIME), 0, 0};
+    *c = (struct checkpoint){path, id, role, -1, -1, -1, -1, 0, 0, 0};
     if (!is_name(id))
         return err_set(e, EXIT_USAGE, "--id: names no folder: %s", QUOTED(slice_of(id)));
     c->root = make_path(path);
@@ -219,7 +222,7 @@ bool checkpoint_sink_came(const struct checkpoint *c) {
     for (size_t i = 0; !came && i < s.n; i++) {
         struct sink_seen seen = look_for_sink_in(s.of[i].fd);
         bool left = seen.pid == c->gone_pid && seen.at == c->gone_at;
-        came = seen.ready && !left && seen.at >= c->joined - CLOCK_STEP_US;
+        came = seen.ready && !left && seen.at >= c->joined;
     }
     stages_free(&s);
     return came;

@@ -26,7 +26,7 @@ struct checkpoint {
     enum role role;
     int root, folder, lock; /* descriptors */
     int sink;       /* the folder of the evsink at the end, once it has acknowledged; else -1 */
-    int64_t joined; /* µs, by the wall clock */
+    int64_t joined; /* µs by the clock of files, as is gone_at */
     int gone_pid; /* of an evsink at the end that had left by then, or 0; and when it had become ready */
     int64_t gone_at;
 };
