@@ -91,6 +91,12 @@ static void check_operands(struct stage *st) {
     stage_fail(st, &e);
 }
 
+/* Two streams in one. */
+static void check_pass(struct stage *st) {
+    if (pass && (strcmp(st->dest, "-") == 0 || strcmp(st->dest, "/dev/stdout") == 0))
+        stage_usage(st, "--pass writes what was read to standard output: DEST must be elsewhere");
+}
+
 static void open_sink(struct stage *st) {
     struct err e;
     st->sink_writes_out =
@@ -130,6 +136,7 @@ int main(int argc, char **argv) {
     check_operands(&st);
     check_suffix(&st);
     st.dest = st.operands.items[0];
+    check_pass(&st);
     stage_need_time(&st, st.o.input);
     if (st.o.explain) return explain(&st), stage_explained(&st);
     st.writes_out = pass;

@@ -243,12 +243,19 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A source is known by its name. */
-static void check_twice(struct stage *st) {
+/* The sources' names in order; to be freed. */
+static char **sorted_names(const struct stage *st) {
     size_t n = st->sources.n;
     char **names = mem_zero(n + 1, sizeof *names);
     for (size_t i = 0; i < n; i++) names[i] = st->sources.paths[i];
     qsort(names, n, sizeof *names, by_name);
+    return names;
+}
+
+/* A source is known by its name. */
+static void check_twice(struct stage *st) {
+    size_t n = st->sources.n;
+    char **names = sorted_names(st);
     for (size_t i = 1; i < n; i++) {
         struct err e;
         if (strcmp(names[i - 1], names[i]) != 0) continue;
@@ -274,7 +281,7 @@ static void check_sources(struct stage *st) {
 static void check_gone(struct stage *st) {
     const struct plan *p = &st->epochs->position;
     struct err e;
-    for (size_t i = 0; !p->journaled && i < p->at.n; i++) {
+    for (size_t i = 0; i < p->at.n; i++) {
         const struct input_position *at = &p->at.of[i];
         if ((at->ended && !at->left) || access(at->path, F_OK) == 0 || errno != ENOENT) continue;
         err_set(&e, EXIT_BAD_DATA,
@@ -283,6 +290,31 @@ static void check_gone(struct stage *st) {
             at->path);
         stage_fail(st, &e);
     }
+}
+
+static bool is_below(const char *path, const char *folder) {
+    size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+/* What was read, and a later commit of its folder has removed: what stands in its place would count as well. */
+static void check_removed(struct stage *st) {
+    const struct positions *at = &st->epochs->position.at;
+    char **names = sorted_names(st);
+    struct err e;
+    for (size_t k = 0; k < st->sources.n_logged; k++)
+        for (size_t i = 0; i < at->n; i++) {
+            char *path = at->of[i].path;
+            if (!at->of[i].records || !is_below(path, st->sources.logged[k]) ||
+                bsearch(&path, names, st->sources.n, sizeof *names, by_name))
+                continue;
+            err_set(&e, EXIT_BAD_DATA,
+                "%s: was read, and a later commit of %s has removed it: what came in its place "
+                "would be published beside it; begin anew with --reset-state",
+                path, st->sources.logged[k]);
+            stage_fail(st, &e);
+        }
+    free(names);
 }
 
 static void replay_journal(struct stage *st) {
@@ -297,7 +329,7 @@ void epochs_choose_inputs(struct stage *st, struct inputs_options *o) {
     if (!ep || !ep->source) return;
     bool replays = ep->replay.epoch > 0;
     if (!replays) check_sources(st);
-    if (!replays) check_gone(st);
+    if (!replays) check_gone(st), check_removed(st);
     source_journal_reader_close(ep->replayed);
     ep->replayed = NULL;
     if (ep->replay.journaled) replay_journal(st);

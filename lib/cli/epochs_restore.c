@@ -33,6 +33,21 @@ static _Noreturn void refuse_text(struct stage *st) {
         "whose lines jq can read");
 }
 
+/* The source stage has said there whose it is, before it began the stream. */
+static void check_folder(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    struct json_t *o = sealed_read(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, &e);
+    bool same = o && slice_is(members_text(o, "uuid"), ep->uuid);
+    members_free(o);
+    if (same) return;
+    err_set(&e, EXIT_CONFIG,
+        "%s: is not the checkpoint of the stages upstream: export one EV_CHECKPOINT, an absolute "
+        "path, before all of them",
+        ep->dir.path);
+    stage_fail(st, &e);
+}
+
 void epochs_take(struct stage *st) {
     const struct control *open = inputs_stream(st->inputs);
     bool told = open && open->pipeline.name;
@@ -48,6 +63,7 @@ void epochs_take(struct stage *st) {
             "the stream that comes in is not part of a checkpoint: export EV_CHECKPOINT before "
             "all stages");
     take_pipeline(st, open);
+    check_folder(st);
 }
 
 void epochs_complete_open(const struct stage *st, struct control *open) {

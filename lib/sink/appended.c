@@ -349,12 +349,21 @@ bool appended_restore(struct appended *a, const struct json_t *saved, struct err
     return ok;
 }
 
+/* Else the first new line would be a part of it. */
+static bool ends_a_line(const struct appended *a, int fd, uint64_t size, struct err *e) {
+    char last = '\n';
+    if (!a->spool.gzip && size && !read_at(a, fd, size - 1, &last, 1, e)) return false;
+    return last == '\n' ||
+           err_set(e, EXIT_CONFIG, "%s: its last line has no newline: add one, or take it away",
+               a->dest);
+}
+
 bool appended_keep(struct appended *a, struct err *e) {
     int fd = a->stream ? -1 : open(a->dest, O_RDWR | O_CLOEXEC);
     uint64_t size;
     if (fd < 0) return a->stream || errno == ENOENT || io_failed(a, e, "open");
-    bool ok = size_of(a, fd, &size, e) && (fsync(fd) == 0 || io_failed(a, e, "sync")) &&
-              note_end(a, fd, size, e);
+    bool ok = size_of(a, fd, &size, e) && ends_a_line(a, fd, size, e) &&
+              (fsync(fd) == 0 || io_failed(a, e, "sync")) && note_end(a, fd, size, e);
     close(fd);
     a->begun = ok;
     return ok;

@@ -35,7 +35,7 @@ bool appended_drop(struct appended *a, struct err *e);
 /* Before the first put: goes on where `saved` tells; NULL: from the beginning. EXIT_CONFIG. */
 bool appended_restore(struct appended *a, const struct json_t *saved, struct err *e);
 
-/* Goes on behind what stands in the file. EXIT_IO. */
+/* Goes on behind what stands in the file. EXIT_IO; EXIT_CONFIG where that ends within a line. */
 bool appended_keep(struct appended *a, struct err *e);
 
 uint64_t appended_bytes(const struct appended *a); /* published by this process */

@@ -12,6 +12,7 @@ struct input {
     struct bytes *bytes;     /* owned by the decoder */
     struct decoder *decoder; /* NULL before it is opened and after its end */
     bool carries;            /* its events come with their watermarks */
+    bool once;               /* it cannot be read again */
     bool has_pending;        /* an event that was read to learn where an unseekable input begins */
     enum decoded pending;
     struct event event;
@@ -281,7 +282,8 @@ static void find_position(
     if (from) i->at = *from;
     i->at.absent = false;
     /* What cannot be read again begins anew each time; only its watermark stays. */
-    if (from && !source_is_regular(i->path))
+    i->once = !source_is_regular(i->path);
+    if (from && i->once)
         i->at = (struct input_position){.begun = from->begun, .watermark = from->watermark};
     i->at.path = (char *)(uintptr_t)i->path;
     i->upto = upto;
@@ -462,6 +464,9 @@ struct positions inputs_at(struct inputs *in) {
         if (in->merges) i->at.watermark = in->watermarks.of[k];
         p.of[k] = i->at;
         p.of[k].path = mem_str(slice_of(i->path));
+        /* Nobody can bring back the rest. */
+        p.of[k].ended = p.of[k].ended || i->once;
+        p.of[k].left = p.of[k].left && !i->once;
     }
     return p;
 }

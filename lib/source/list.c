@@ -50,6 +50,8 @@ static bool leave(struct source_list *l, FTSENT *f, struct err *e) {
     if (!logged_is(f->fts_path, &logged, e)) return false;
     if (!logged) return true;
     cut(l, (size_t)f->fts_number);
+    l->logged = mem_grow(l->logged, l->n_logged + 1, sizeof *l->logged);
+    l->logged[l->n_logged++] = mem_str(slice_of(f->fts_path));
     return logged_list(f->fts_path, l, e);
 }
 
@@ -177,6 +179,8 @@ bool source_expand(const char *const *sources, size_t n, struct source_list *out
 
 void source_list_free(struct source_list *l) {
     for (size_t i = 0; i < l->n; i++) free(l->paths[i]);
+    for (size_t i = 0; i < l->n_logged; i++) free(l->logged[i]);
     free(l->paths);
+    free(l->logged);
     *l = (struct source_list){0};
 }

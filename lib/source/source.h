@@ -23,6 +23,8 @@ void source_position(const struct bytes *b, uint64_t *at, uint64_t *size);
 struct source_list {
     char **paths; /* owned */
     size_t n;
+    char **logged; /* the folders with a commit log that they come from; owned */
+    size_t n_logged;
     bool may_be_empty; /* no file in a folder or for a pattern is no error */
 };
 
