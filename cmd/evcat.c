@@ -87,7 +87,8 @@ static void explain(void) {
 
 /* The next event between --since and --until, up to --limit. */
 static bool next(struct event *ev) {
-    st.ended_early = o.has_limit && st.books.results >= (uint64_t)o.limit;
+    st.has_enough = o.has_limit && st.books.results >= (uint64_t)o.limit;
+    st.ended_early = st.has_enough && !stage_replays(&st);
     while (!st.ended_early && stage_next(&st, ev)) {
         if (!st.needs_time || (ev->time >= o.from && ev->time < o.before)) {
             st.books.results++;

@@ -13,6 +13,7 @@ const char *epochs_wanted(const struct stage *st);
 struct state *epochs_state(const struct stage *st);
 int64_t epochs_generation(const struct stage *st);
 int64_t epochs_clock(struct stage *st); /* of the source stage, µs */
+bool epochs_replay(const struct stage *st);
 /* Has an earlier run of the source stage read something? */
 bool epochs_have_read(const struct stage *st);
 /* From where and how far the source stage reads. */

@@ -9,6 +9,7 @@
 
 #include "cli/epochs_inside.h"
 #include "json/value.h"
+#include "source/logged.h"
 #include "state/sealed.h"
 
 _Noreturn void epochs_fail(struct stage *st, enum exit_code code, const char *text) {
@@ -206,11 +207,22 @@ bool epochs_have_read(const struct stage *st) {
     return st->epochs && (st->epochs->position.epoch || st->epochs->replay.epoch);
 }
 
-static struct source_list paths_of(const struct positions *p) {
-    struct source_list l = {.paths = mem_zero(p->n + 1, sizeof *l.paths), .n = p->n};
-    l.n = 0;
-    for (size_t i = 0; i < p->n; i++)
-        if (!p->of[i].absent) l.paths[l.n++] = mem_str(slice_of(p->of[i].path));
+/* Was it at its end before the plan, too? It may be gone since. */
+static bool was_over(const struct position_index *before, const struct input_position *at) {
+    const struct input_position *was = position_index_find(before, at->path);
+    return was && was->ended && at->ended && was->records == at->records;
+}
+
+/* What the plan reads. A journal knows the sources by their numbers among all. */
+static struct source_list paths_of(const struct plan *p, const struct positions *before) {
+    struct source_list l = {.paths = mem_zero(p->at.n + 1, sizeof *l.paths)};
+    struct position_index index = position_index_new(before);
+    for (size_t i = 0; i < p->at.n; i++) {
+        const struct input_position *at = &p->at.of[i];
+        if (!at->absent && (p->journaled || !was_over(&index, at)))
+            l.paths[l.n++] = mem_str(slice_of(at->path));
+    }
+    position_index_free(&index);
     return l;
 }
 
@@ -292,9 +304,13 @@ static void check_gone(struct stage *st) {
     }
 }
 
-static bool is_below(const char *path, const char *folder) {
+static bool is_removed(struct stage *st, const char *path, const char *folder) {
     size_t n = strlen(folder);
-    return strncmp(path, folder, n) == 0 && path[n] == '/';
+    bool removed;
+    struct err e;
+    if (strncmp(path, folder, n) != 0 || path[n] != '/') return false;
+    stage_must(st, logged_has_removed(folder, path + n + 1, &removed, &e), &e);
+    return removed;
 }
 
 /* What was read, and a later commit of its folder has removed: what stands in its place would count as well. */
@@ -305,8 +321,9 @@ static void check_removed(struct stage *st) {
     for (size_t k = 0; k < st->sources.n_logged; k++)
         for (size_t i = 0; i < at->n; i++) {
             char *path = at->of[i].path;
-            if (!at->of[i].records || !is_below(path, st->sources.logged[k]) ||
-                bsearch(&path, names, st->sources.n, sizeof *names, by_name))
+            if (!at->of[i].records ||
+                bsearch(&path, names, st->sources.n, sizeof *names, by_name) ||
+                !is_removed(st, path, st->sources.logged[k]))
                 continue;
             err_set(&e, EXIT_BAD_DATA,
                 "%s: was read, and a later commit of %s has removed it: what came in its place "
@@ -334,7 +351,7 @@ void epochs_choose_inputs(struct stage *st, struct inputs_options *o) {
     ep->replayed = NULL;
     if (ep->replay.journaled) replay_journal(st);
     o->is_resumed = true;
-    o->sources = replays ? paths_of(&ep->replay.at) : st->sources;
+    o->sources = replays ? paths_of(&ep->replay, &ep->position.at) : st->sources;
     o->journal = replays ? NULL : ep->journal;
     o->replay = ep->replayed;
     o->from = ep->position.epoch ? &ep->position.at : NULL;

@@ -123,6 +123,8 @@ static void next_plan(struct stage *st) {
     reopen(st);
 }
 
+bool epochs_replay(const struct stage *st) { return st->epochs && st->epochs->replay.epoch; }
+
 static bool replay_on(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
@@ -133,7 +135,8 @@ static bool replay_on(struct stage *st) {
     stage_check_epoch(st);
     epochs_close(st, ep->replay.epoch, false);
     next_plan(st);
-    return epochs_go_on(st);
+    st->ended_early = st->has_enough && !epochs_replay(st);
+    return !st->ended_early && epochs_go_on(st);
 }
 
 /* ---- the end ---- */

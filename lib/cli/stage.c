@@ -127,6 +127,8 @@ struct state *stage_state(const struct stage *st) {
 
 int64_t stage_generation(const struct stage *st) { return epochs_generation(st); }
 
+bool stage_replays(const struct stage *st) { return epochs_replay(st); }
+
 int64_t stage_clock(struct stage *st) {
     return st->epochs ? epochs_clock(st) : clock_us(CLOCK_REALTIME);
 }

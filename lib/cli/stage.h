@@ -75,6 +75,7 @@ struct stage {
     bool needs_time;  /* the tool sets it before stage_open() */
     bool is_source;   /* no stage wrote what it reads; the tool sets it where that is always so */
     bool unwraps;     /* envelopes are read: take the events out */
+    bool has_enough;  /* the tool wants no more than what is planned already */
     bool ended_early; /* the tool has left input unread: what is not in the rest is not known */
     bool writes_out;  /* events go to standard output: it is opened, and gets the abort line */
     bool is_sink;     /* the stream may end here: under a checkpoint this stage acknowledges */
@@ -174,6 +175,8 @@ int stage_spool(const struct stage *st);
 struct state *stage_state(const struct stage *st);
 /* How often the checkpoint was reset; 0 without one. */
 int64_t stage_generation(const struct stage *st);
+/* Is an epoch read again, as it was planned? */
+bool stage_replays(const struct stage *st);
 /* Now, µs; under a checkpoint the time of the epoch, which is the same when it is read again. */
 int64_t stage_clock(struct stage *st);
 

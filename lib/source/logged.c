@@ -91,13 +91,26 @@ static bool list_file(
     return ok;
 }
 
-bool logged_list(const char *folder, struct source_list *l, struct err *e) {
-    struct live live = {0};
+static bool read_log(const char *folder, struct live *live, struct err *e) {
     int fd = open_folder(folder);
     if (fd < 0) return err_errno(e, EXIT_NO_INPUT, errno, "%s", folder);
-    bool ok = log_each(fd, UINT64_MAX, visit, &live, NULL, e) || err_at(e, "%s", folder);
+    bool ok = log_each(fd, UINT64_MAX, visit, live, NULL, e) || err_at(e, "%s", folder);
     close(fd);
-    if (live.n_removed) qsort(live.removed, live.n_removed, sizeof *live.removed, by_path);
+    if (live->n_removed) qsort(live->removed, live->n_removed, sizeof *live->removed, by_path);
+    return ok;
+}
+
+bool logged_has_removed(const char *folder, const char *file, bool *removed, struct err *e) {
+    struct live live = {0};
+    bool ok = read_log(folder, &live, e);
+    *removed = ok && is_removed(&live, &(struct logged_file){.path = (char *)(uintptr_t)file});
+    live_free(&live);
+    return ok;
+}
+
+bool logged_list(const char *folder, struct source_list *l, struct err *e) {
+    struct live live = {0};
+    bool ok = read_log(folder, &live, e);
     for (size_t i = 0; ok && i < live.n_added; i++)
         if (!is_removed(&live, &live.added[i])) ok = list_file(l, folder, &live.added[i], e);
     live_free(&live);
