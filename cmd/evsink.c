@@ -1,5 +1,7 @@
 /* evsink - publish a stream into a file, a folder, or standard output; evsink(1). */
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/stage.h"
 #include "json/path.h"
@@ -93,7 +95,12 @@ static void check_operands(struct stage *st) {
 
 /* Two streams in one. */
 static void check_pass(struct stage *st) {
-    if (pass && (strcmp(st->dest, "-") == 0 || strcmp(st->dest, "/dev/stdout") == 0))
+    struct stat dest, out;
+    bool same = strcmp(st->dest, "-") == 0 ||
+                (stat(st->dest, &dest) == 0 && fstat(STDOUT_FILENO, &out) == 0 &&
+                    dest.st_dev == out.st_dev && dest.st_ino == out.st_ino &&
+                    (S_ISFIFO(out.st_mode) || S_ISREG(out.st_mode)));
+    if (pass && same)
         stage_usage(st, "--pass writes what was read to standard output: DEST must be elsewhere");
 }
 

@@ -64,7 +64,7 @@ static bool write_holder(const struct checkpoint *c, bool ready, struct err *e) 
     int n = snprintf(text, sizeof text, "%c %d %d %d\n", ready ? toupper(role) : role,
         (int)getpid(), (int)getppid(), (int)getpgrp());
     return (ftruncate(c->lock, 0) == 0 && pwrite(c->lock, text, (size_t)n, 0) == n) ||
-           err_errno(e, EXIT_NO_OUTPUT, errno, "cannot write the lock");
+           err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot write the lock", c->path, c->id);
 }
 
 static bool is_held(const struct checkpoint *c, struct err *e) {
@@ -88,16 +88,18 @@ static void pause_ms(long ms) {
 static bool take_lock(struct checkpoint *c, struct err *e) {
     struct stat st;
     c->lock = openat(c->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (c->lock < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot open the lock");
+    if (c->lock < 0)
+        return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot open the lock", c->path, c->id);
     for (int waited = 0; flock(c->lock, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return err_errno(e, EXIT_NO_OUTPUT, errno, "cannot lock");
+            return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot lock", c->path, c->id);
         if (waited >= WAIT_MS) return is_held(c, e);
         io_check();
         pause_ms(POLL_MS);
     }
     if (!write_holder(c, false, e)) return false;
-    if (fstat(c->lock, &st) != 0) return err_errno(e, EXIT_IO, errno, "cannot look at the lock");
+    if (fstat(c->lock, &st) != 0)
+        return err_errno(e, EXIT_IO, errno, "%s/%s: cannot look at the lock", c->path, c->id);
     c->joined = clock_micros(st.st_mtim);
     return true;
 }
@@ -414,16 +416,17 @@ bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err 
 
 /* ---- beginning anew ---- */
 
-static bool clear_folder(int folder, struct err *e) {
-    DIR *d = io_list_folder(folder, ".");
+static bool clear_folder(const struct checkpoint *c, const struct stage_folder *of, struct err *e) {
+    DIR *d = io_list_folder(of->fd, ".");
     bool ok = d || err_errno(e, EXIT_IO, errno, "cannot list");
     for (struct dirent *x; ok && (x = readdir(d));)
         if (strcmp(x->d_name, "lock") != 0 && strcmp(x->d_name, ".") != 0 &&
             strcmp(x->d_name, "..") != 0)
-            ok = unlinkat(folder, x->d_name, 0) == 0 ||
+            ok = unlinkat(of->fd, x->d_name, 0) == 0 ||
                  err_errno(e, EXIT_IO, errno, "cannot remove %s", x->d_name);
     if (d) closedir(d);
-    return ok && (fsync(folder) == 0 || err_errno(e, EXIT_IO, errno, "cannot sync"));
+    ok = ok && (fsync(of->fd) == 0 || err_errno(e, EXIT_IO, errno, "cannot sync"));
+    return ok || err_at(e, "%s/%s", c->path, of->name);
 }
 
 bool checkpoint_clear(const struct checkpoint *c, struct err *e) {
@@ -431,8 +434,8 @@ bool checkpoint_clear(const struct checkpoint *c, struct err *e) {
     bool ok = stages_list(c, &s, e);
     /* The acknowledgements go first: states without them are nothing. */
     for (size_t i = 0; ok && i < s.n; i++)
-        if (look_for_sink_in(s.of[i].fd).runs) ok = clear_folder(s.of[i].fd, e);
-    for (size_t i = 0; ok && i < s.n; i++) ok = clear_folder(s.of[i].fd, e);
+        if (look_for_sink_in(s.of[i].fd).runs) ok = clear_folder(c, &s.of[i], e);
+    for (size_t i = 0; ok && i < s.n; i++) ok = clear_folder(c, &s.of[i], e);
     stages_free(&s);
     return ok;
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -141,6 +142,8 @@ static void start_source(struct stage *st) {
     struct err e;
     uint64_t newest;
     bool back;
+    /* Another source would name it at the same time. */
+    (void)flock(ep->dir.root, LOCK_EX);
     bool listed = sealed_newest(ep->dir.root, "pipeline", &newest, &e);
     stage_must(st, listed || err_at(&e, "%s", ep->dir.path), &e);
     name_pipeline(st, newest);
@@ -158,6 +161,7 @@ static void start_source(struct stage *st) {
         stage_fail(st, &e);
     }
     if (st->o.reset_state || !newest) write_pipeline(st);
+    (void)flock(ep->dir.root, LOCK_UN);
     if (back)
         stage_note(st, "%s: parts of the checkpoint are missing, it goes back to epoch %" PRIu64,
             ep->dir.path, ep->restored);

@@ -51,6 +51,10 @@ static void check_folder(struct stage *st) {
 void epochs_take(struct stage *st) {
     const struct control *open = inputs_stream(st->inputs);
     bool told = open && open->pipeline.name;
+    if (st->is_source && st->epochs && told)
+        epochs_fail(st, EXIT_USAGE,
+            "the stream that comes in has its source already: under a checkpoint evcat, and a tool "
+            "with -i, begins a line; those behind it filter with --where");
     if (st->is_source) return;
     if (told && !st->epochs)
         epochs_fail(st, EXIT_CONFIG,

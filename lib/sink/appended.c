@@ -56,7 +56,9 @@ struct appended *appended_open(const char *dest, bool gzip, int spool, struct er
     *a = (struct appended){.dest = mem_str(slice_of(dest)),
         .place = {.fd = -1, .folder = -1},
         .spool = {.fd = open_spool(spool), .gzip = gzip}};
-    if (a->spool.fd < 0) err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create a spool file");
+    if (a->spool.fd < 0)
+        err_errno(
+            e, EXIT_NO_OUTPUT, errno, "%s: cannot create a spool file in the checkpoint", dest);
     if (a->spool.fd >= 0 && open_dest(a, gzip, e)) return a;
     appended_close(a);
     return NULL;

@@ -463,10 +463,11 @@ struct positions inputs_at(struct inputs *in) {
         struct input *i = &in->all[k];
         if (in->merges) i->at.watermark = in->watermarks.of[k];
         p.of[k] = i->at;
+        /* Nobody can bring back the rest, and what has its name later is another. */
+        if (i->once)
+            p.of[k] = (struct input_position){
+                .begun = i->at.begun, .watermark = i->at.watermark, .ended = true};
         p.of[k].path = mem_str(slice_of(i->path));
-        /* Nobody can bring back the rest. */
-        p.of[k].ended = p.of[k].ended || i->once;
-        p.of[k].left = p.of[k].left && !i->once;
     }
     return p;
 }
