@@ -198,4 +198,11 @@ stream: all gen
 latency: all gen
 	tests/bench/latency --build $B
 
-.PHONY: gen bench bench-deps stream latency oracle
+# What a snapshot of 1 GB costs where 1% has changed.
+state: $B/state
+	$B/state
+$B/state: tests/bench/state.c $(call archives,$(below_state))
+	$Q$(CC) $(EV_CFLAGS) $(if $(LTO),-fno-lto) $(LDFLAGS) -o $@ $< \
+	    -Wl,--start-group $(call archives,$(below_state)) -Wl,--end-group $(LDLIBS)
+
+.PHONY: gen bench bench-deps stream latency state oracle
