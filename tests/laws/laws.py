@@ -259,7 +259,7 @@ def encodings_agree(tmp, rng):
         at = lambda name: options[options.index(name) : options.index(name) + 2] if name in options else []
         reads = at("--time") + at("--lateness") + at("--tz")
         windows = [o for k, o in enumerate(options) if o not in ("--time", "--lateness") and (not k or options[k - 1] not in ("--time", "--lateness"))]
-        args = ["-q", *by, *[a for _, a in aggs]]
+        args = ["-q", "--allow-missing", *by, *[a for _, a in aggs]]
         late = ["--late", tmp / "late"] if at("--lateness") else []
         want = tool("evwindow", *options, *args, *late, "-i", tmp / "in.ndjson")
         want_late = tool("evcat", "--unwrap", tmp / "late") if late else b""
