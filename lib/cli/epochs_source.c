@@ -111,6 +111,11 @@ static void reopen(struct stage *st) {
     begin_epoch(st);
 }
 
+void epochs_stop_between(struct stage *st) {
+    const struct epochs *ep = st->epochs;
+    if (ep && ep->last > ep->restored && !ep->replay.epoch) epochs_pause(st);
+}
+
 /* The epoch that was read again has ended; the next one that is planned, or what nobody has read yet. */
 static void next_plan(struct stage *st) {
     struct epochs *ep = st->epochs;

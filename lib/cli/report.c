@@ -316,7 +316,7 @@ static void wait_for_input(struct stage *st, int fd) {
     for (;;) {
         struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
         report_check();
-        if (stop_signal && !st->inputs) stop(st); /* nothing has begun */
+        if (stop_signal && !st->inputs) epochs_stop_between(st), stop(st);
         (void)epochs_go_on(st);
         int n = poll(both, st->writes_out ? 2 : 1, epochs_wait_ms(st));
         if (n > 0 && left_alone(st, &both[1])) reader_left();
