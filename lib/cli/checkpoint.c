@@ -104,6 +104,18 @@ static bool take_lock(struct checkpoint *c, struct err *e) {
     return true;
 }
 
+int checkpoint_lock_name(const struct checkpoint *c) {
+    int lock = openat(c->root, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    for (int waited = 0; lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
+        if (waited >= WAIT_MS) {
+            close(lock);
+            return -1;
+        }
+        pause_ms(POLL_MS);
+    }
+    return lock;
+}
+
 /* ---- the other stages ---- */
 
 struct stages {

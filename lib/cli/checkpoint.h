@@ -2,6 +2,7 @@
  * only.
  *
  *     DIR/pipeline-<generation>      whose it is
+ *     DIR/.lock                      held while that is written
  *     DIR/<id>/lock                  held while the stage runs
  *     DIR/<id>/query-1               what it does: another query cannot go on with its state; who has none took no part
  *     DIR/<id>/plan-<epoch>          of the source stage: what it reads in that epoch
@@ -38,6 +39,9 @@ const char *role_record(enum role role);
  * EXIT_RETRY: another run has it; EXIT_USAGE: another stage of this run; EXIT_NO_OUTPUT. */
 bool checkpoint_join(
     struct checkpoint *c, const char *path, const char *id, enum role role, struct err *e);
+/* While one source says whose the checkpoint is no other does. Returns what is to be closed then; -1, after some
+ * seconds: it goes on without. */
+int checkpoint_lock_name(const struct checkpoint *c);
 /* Is there another evsink at the end? EXIT_CONFIG naming both. */
 bool checkpoint_is_line(const struct checkpoint *c, struct err *e);
 

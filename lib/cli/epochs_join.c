@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -142,8 +141,7 @@ static void start_source(struct stage *st) {
     struct err e;
     uint64_t newest;
     bool back;
-    /* Another source would name it at the same time. */
-    (void)flock(ep->dir.root, LOCK_EX);
+    int naming = checkpoint_lock_name(&ep->dir);
     bool listed = sealed_newest(ep->dir.root, "pipeline", &newest, &e);
     stage_must(st, listed || err_at(&e, "%s", ep->dir.path), &e);
     name_pipeline(st, newest);
@@ -161,7 +159,7 @@ static void start_source(struct stage *st) {
         stage_fail(st, &e);
     }
     if (st->o.reset_state || !newest) write_pipeline(st);
-    (void)flock(ep->dir.root, LOCK_UN);
+    if (naming >= 0) close(naming);
     if (back)
         stage_note(st, "%s: parts of the checkpoint are missing, it goes back to epoch %" PRIu64,
             ep->dir.path, ep->restored);
@@ -299,7 +297,8 @@ static void check_gone(struct stage *st) {
     struct err e;
     for (size_t i = 0; i < p->at.n; i++) {
         const struct input_position *at = &p->at.of[i];
-        if ((at->ended && !at->left) || access(at->path, F_OK) == 0 || errno != ENOENT) continue;
+        bool whole = at->ended ? !at->left : at->offset && at->offset == at->size;
+        if (whole || access(at->path, F_OK) == 0 || errno != ENOENT) continue;
         err_set(&e, EXIT_BAD_DATA,
             "%s: is gone, and an earlier run had not read it to its end: put it back, or begin "
             "anew with --reset-state",

@@ -456,6 +456,11 @@ bool inputs_meet_ends(struct inputs *in, struct err *e) {
 
 uint64_t inputs_taken(const struct inputs *in) { return in->taken; }
 
+static uint64_t size_now(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
 struct positions inputs_at(struct inputs *in) {
     struct positions p = {.merges = in->merges, .stream = inputs_reached(in), .n = in->n};
     p.of = mem_zero(in->n + 1, sizeof *p.of);
@@ -463,6 +468,7 @@ struct positions inputs_at(struct inputs *in) {
         struct input *i = &in->all[k];
         if (in->merges) i->at.watermark = in->watermarks.of[k];
         p.of[k] = i->at;
+        if (i->decoder && !i->at.ended) p.of[k].size = size_now(i->path);
         /* Nobody can bring back the rest, and what has its name later is another. */
         if (i->once)
             p.of[k] = (struct input_position){

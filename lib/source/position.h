@@ -11,12 +11,12 @@ struct input_position {
     char *path;       /* owned */
     bool absent;      /* none of the inputs that are read now; kept for when it comes back */
     bool begun;       /* its watermark is known */
-    bool ended;       /* its end was met, when it had `size` bytes as stored */
+    bool ended;       /* its end was met */
     bool left;        /* what stood behind the last newline then was not read */
     uint64_t records; /* events, bad lines and control records that were taken */
     uint64_t lines;   /* up to the last of them; where the format counts lines */
     uint64_t offset;  /* bytes (uncompressed) up to behind the last of them; 0: not known */
-    uint64_t size;
+    uint64_t size;    /* bytes as stored, then */
     uint64_t blank, trailing; /* empty lines before the last of them, and behind it where `ended` */
     uint64_t check;           /* a hash of the texts of all of them, */
     uint64_t before;          /* of all but the last, */
