@@ -68,11 +68,36 @@ static bool rename_spool(struct commit *c, struct err *e) {
     return ok;
 }
 
+/* Whoever has made the folder may have died before it was durable. */
+static bool make_durable(struct folder *f, const char *path, struct err *e) {
+    if (names_has(&f->durable, slice_of(path))) return true;
+    char *above = mem_str(slice_of(path));
+    bool ok = true;
+    for (char *end = above + strlen(above); ok && *above;) {
+        while (end > above && *end != '/') end--;
+        *end = 0;
+        ok = sync_path(f->dir, above, e);
+    }
+    free(above);
+    names_add(&f->durable, slice_of(path));
+    return ok;
+}
+
 static bool make_place(struct commit *c, struct part_file *p, struct err *e) {
     struct buf path = {0};
     part_path(c->f, p, &path);
-    bool ok = make_path(c->f->dir, p->path, e) && can_appear(c->f, path.p, e);
+    bool ok = make_path(c->f->dir, p->path, e) && make_durable(c->f, p->path, e) &&
+              can_appear(c->f, path.p, e);
     buf_free(&path);
+    return ok;
+}
+
+static bool make_places(struct commit *c, struct err *e) {
+    size_t before = c->f->durable.n;
+    struct err ignored; /* a folder above that cannot be read */
+    if (!before) (void)sync_path(c->f->dir, "..", &ignored);
+    bool ok = (before || sync_path(c->f->dir, "", e)) && each(c, make_place, e);
+    if (c->f->durable.n > before) names_sort(&c->f->durable);
     return ok;
 }
 
@@ -86,7 +111,7 @@ static bool check_removed(struct commit *c, struct err *e) {
 
 static bool prepare(struct commit *c, struct err *e) {
     return each(c, finish_file, e) && each(c, sync_file, e) && (!c->epoch || rename_spool(c, e)) &&
-           each(c, make_place, e) && check_removed(c, e) && io_sync_folder(c->f->tmp, e);
+           make_places(c, e) && check_removed(c, e) && io_sync_folder(c->f->tmp, e);
 }
 
 /* ---- the record ---- */

@@ -201,6 +201,7 @@ static void folder_close(struct sink *s) {
     parts_forget(f);
     view_free(&f->view);
     names_free(&f->mine);
+    names_free(&f->durable);
     if (f->log >= 0) close(f->log);
     if (f->lock >= 0) close(f->lock);
     if (f->tmp >= 0) close(f->tmp);

@@ -77,6 +77,7 @@ struct folder {
     struct log_view view;
     struct log_range seen; /* of the log, our own records too */
     struct names mine;     /* live files of the plain runs of this id and run */
+    struct names durable;  /* folders of parts that will be there after a loss of power; sorted */
     uint64_t plain_rerun;  /* K of a plain run's names */
     bool recorded;         /* the record of the commit at hand is there: nothing takes it back */
 };
