@@ -87,7 +87,8 @@ static bool read_on(struct reading *r, struct positions *from, size_t most) {
 }
 
 static struct reading reading_of(char **paths, size_t n) {
-    return (struct reading){.o = {.sources = {.paths = paths, .n = n}, .scanner = scanner, .is_resumed = true}};
+    return (struct reading){
+        .o = {.sources = {.paths = paths, .n = n}, .scanner = scanner, .is_resumed = true}};
 }
 
 static struct buf in_one_go(struct reading r) {
