@@ -93,7 +93,7 @@ static bool add_folder(struct source_list *l, const char *path, struct err *e) {
     if (l->n == first && !l->may_be_empty)
         return err_set(e, EXIT_NO_INPUT,
             "%s: no file in this folder (names with . or _ in front do not count)", path);
-    qsort(l->paths + first, l->n - first, sizeof *l->paths, by_name);
+    if (l->n > first) qsort(l->paths + first, l->n - first, sizeof *l->paths, by_name);
     return true;
 }
 
