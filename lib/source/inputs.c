@@ -57,7 +57,7 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     i->bytes = source_open(i->path, e);
     if (!i->bytes) return false;
     struct decode_options decode = in->o.decode;
-    decode.at_rest = source_is_regular(i->path);
+    decode.at_rest = !i->once;
     /* No later run sees the rest of a pipe. */
     decode.whole_lines = decode.whole_lines && decode.at_rest;
     decode.may_open = decode.may_open && strcmp(i->path, "-") == 0;
@@ -227,8 +227,8 @@ static bool begin_one(struct inputs *in, size_t k, struct err *e) {
     int64_t first = i->at.begun ? i->at.watermark : TIME_MIN - DAY_US;
     bool empty = is_at_end(in, i);
     bool ok = empty || i->at.begun || in->n == 1 || in->o.replay ? true
-              : source_is_regular(i->path) ? begin_file(in, i, &first, &empty, e)
-                                           : begin_held(in, i, &first, &empty, e);
+              : i->once ? begin_held(in, i, &first, &empty, e)
+                        : begin_file(in, i, &first, &empty, e);
     if (!ok) return false;
     if (empty) {
         input_close(in, i);
@@ -268,8 +268,7 @@ static bool choose(struct inputs *in, struct err *e) {
 static bool find_merges(struct inputs *in, struct err *e) {
     struct input *first = in->all;
     in->merges = in->o.has_lateness || in->from.merges;
-    if (in->merges || !in->n || in->o.replay || (in->n > 1 && !source_is_regular(first->path)))
-        return true;
+    if (in->merges || !in->n || in->o.replay || (in->n > 1 && first->once)) return true;
     if (!input_open(in, first, e)) return false;
     in->merges = first->carries;
     if (in->n > 1) input_close(in, first);
@@ -282,7 +281,6 @@ static void find_position(
     if (from) i->at = *from;
     i->at.absent = false;
     /* What cannot be read again begins anew each time; only its watermark stays. */
-    i->once = !source_is_regular(i->path);
     if (from && i->once)
         i->at = (struct input_position){.begun = from->begun, .watermark = from->watermark};
     i->at.path = (char *)(uintptr_t)i->path;
@@ -323,7 +321,8 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     for (size_t k = 0; k < in->n; k++) {
         struct stat st;
         in->all[k].path = o->sources.paths[k];
-        known = known && source_is_regular(in->all[k].path) && stat(in->all[k].path, &st) == 0;
+        in->all[k].once = !source_is_regular(in->all[k].path);
+        known = known && !in->all[k].once && stat(in->all[k].path, &st) == 0;
         in->total = known ? in->total + (uint64_t)st.st_size : 0;
     }
     find_positions(in);
