@@ -84,19 +84,25 @@ static void pause_ms(long ms) {
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
-/* A run that was killed may take a moment to die. */
+/* A run that was killed may take a moment to die. False: with errno; EWOULDBLOCK or EINTR, it is held still. */
+static bool wait_for_lock(int lock) {
+    for (int waited = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || waited >= WAIT_MS) return false;
+        io_check();
+        pause_ms(POLL_MS);
+    }
+    return true;
+}
+
 static bool take_lock(struct checkpoint *c, struct err *e) {
     struct stat st;
     c->lock = openat(c->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (c->lock < 0)
         return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot open the lock", c->path, c->id);
-    for (int waited = 0; flock(c->lock, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot lock", c->path, c->id);
-        if (waited >= WAIT_MS) return is_held(c, e);
-        io_check();
-        pause_ms(POLL_MS);
-    }
+    if (!wait_for_lock(c->lock))
+        return errno == EWOULDBLOCK || errno == EINTR
+                   ? is_held(c, e)
+                   : err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot lock", c->path, c->id);
     if (!write_holder(c, false, e)) return false;
     if (fstat(c->lock, &st) != 0)
         return err_errno(e, EXIT_IO, errno, "%s/%s: cannot look at the lock", c->path, c->id);
@@ -106,14 +112,9 @@ static bool take_lock(struct checkpoint *c, struct err *e) {
 
 int checkpoint_lock_name(const struct checkpoint *c) {
     int lock = openat(c->root, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    for (int waited = 0; lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0; waited += POLL_MS) {
-        if (waited >= WAIT_MS) {
-            close(lock);
-            return -1;
-        }
-        pause_ms(POLL_MS);
-    }
-    return lock;
+    if (lock < 0 || wait_for_lock(lock)) return lock;
+    close(lock);
+    return -1;
 }
 
 /* ---- the other stages ---- */
