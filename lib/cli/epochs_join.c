@@ -307,33 +307,40 @@ static void check_gone(struct stage *st) {
     }
 }
 
-static bool is_removed(struct stage *st, const char *path, const char *folder) {
+static bool is_below(const char *path, const char *folder) {
     size_t n = strlen(folder);
-    bool removed;
-    struct err e;
-    if (strncmp(path, folder, n) != 0 || path[n] != '/') return false;
-    stage_must(st, logged_has_removed(folder, path + n + 1, &removed, &e), &e);
-    return removed;
+    return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+static bool is_among(char *const *sorted, size_t n, const char *path) {
+    return n && bsearch(&path, sorted, n, sizeof *sorted, by_name);
 }
 
 /* What was read, and a later commit of its folder has removed: what stands in its place would count as well. */
-static void check_removed(struct stage *st) {
+static void check_removed_of(struct stage *st, char *const *names, const char *folder) {
     const struct positions *at = &st->epochs->position.at;
-    char **names = sorted_names(st);
+    struct source_list removed = {0};
     struct err e;
+    for (size_t i = 0; i < at->n; i++) {
+        const char *path = at->of[i].path;
+        if (!at->of[i].records || !is_below(path, folder) || is_among(names, st->sources.n, path))
+            continue;
+        if (!removed.n) stage_must(st, logged_removed(folder, &removed, &e), &e);
+        if (!removed.n) break;
+        if (!is_among(removed.paths, removed.n, path)) continue;
+        err_set(&e, EXIT_BAD_DATA,
+            "%s: was read, and a later commit of %s has removed it: what came in its place would "
+            "be published beside it; begin anew with --reset-state",
+            path, folder);
+        stage_fail(st, &e);
+    }
+    source_list_free(&removed);
+}
+
+static void check_removed(struct stage *st) {
+    char **names = sorted_names(st);
     for (size_t k = 0; k < st->sources.n_logged; k++)
-        for (size_t i = 0; i < at->n; i++) {
-            char *path = at->of[i].path;
-            if (!at->of[i].records ||
-                bsearch(&path, names, st->sources.n, sizeof *names, by_name) ||
-                !is_removed(st, path, st->sources.logged[k]))
-                continue;
-            err_set(&e, EXIT_BAD_DATA,
-                "%s: was read, and a later commit of %s has removed it: what came in its place "
-                "would be published beside it; begin anew with --reset-state",
-                path, st->sources.logged[k]);
-            stage_fail(st, &e);
-        }
+        check_removed_of(st, names, st->sources.logged[k]);
     free(names);
 }
 

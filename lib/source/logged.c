@@ -100,10 +100,16 @@ static bool read_log(const char *folder, struct live *live, struct err *e) {
     return ok;
 }
 
-bool logged_has_removed(const char *folder, const char *file, bool *removed, struct err *e) {
+bool logged_removed(const char *folder, struct source_list *l, struct err *e) {
     struct live live = {0};
+    struct buf path = {0};
     bool ok = read_log(folder, &live, e);
-    *removed = ok && is_removed(&live, &(struct logged_file){.path = (char *)(uintptr_t)file});
+    for (size_t i = 0; ok && i < live.n_removed; i++) {
+        path.n = 0;
+        buf_printf(&path, "%s/%s%c", folder, live.removed[i].path, 0);
+        source_list_add(l, path.p);
+    }
+    buf_free(&path);
     live_free(&live);
     return ok;
 }

@@ -11,8 +11,8 @@ bool logged_is(const char *folder, bool *is, struct err *e);
  * read; EXIT_IO: the log is damaged; EXIT_BAD_DATA: a file is not there, or of another size than the log says. */
 bool logged_list(const char *folder, struct source_list *l, struct err *e);
 
-/* Has a commit removed the file (a path below the folder)? Errors as logged_list(). */
-bool logged_has_removed(const char *folder, const char *file, bool *removed, struct err *e);
+/* Appends the files that commits have removed, by name in byte order. Errors of the log as logged_list(). */
+bool logged_removed(const char *folder, struct source_list *l, struct err *e);
 
 /* Opens, to read, a file that is not there under its name but may stand elsewhere in a folder with a log above it.
  * -1: no; *logged: there is such a folder. */
