@@ -96,11 +96,12 @@ static void check_operands(struct stage *st) {
 /* Two streams in one. */
 static void check_pass(struct stage *st) {
     struct stat dest, out;
+    if (!pass) return;
     bool same = strcmp(st->dest, "-") == 0 ||
                 (stat(st->dest, &dest) == 0 && fstat(STDOUT_FILENO, &out) == 0 &&
                     dest.st_dev == out.st_dev && dest.st_ino == out.st_ino &&
                     (S_ISFIFO(out.st_mode) || S_ISREG(out.st_mode)));
-    if (pass && same)
+    if (same)
         stage_usage(st, "--pass writes what was read to standard output: DEST must be elsewhere");
 }
 
