@@ -55,7 +55,9 @@ void epochs_plan(struct stage *st, bool final) {
 }
 
 static void cut(struct stage *st) {
+    struct err e;
     stage_check_epoch(st);
+    stage_must(st, inputs_meet_ends(st->inputs, &e), &e);
     epochs_plan(st, false);
     epochs_close(st, st->epochs->position.epoch, false);
     begin_epoch(st);

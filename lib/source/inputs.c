@@ -181,14 +181,19 @@ static int64_t candidate(const struct inputs *in, const struct input *i, const s
     return in->o.has_lateness ? time_add(ev->time, -in->o.lateness) : TIME_NONE;
 }
 
+/* What comes next is read now and kept. */
+static enum decoded hold(struct input *i) {
+    if (i->has_pending) return i->pending;
+    i->has_pending = true;
+    return i->pending = decode(i, &i->event, &i->err);
+}
+
 /* An unseekable input gives its first event now and keeps it; one that is bad has no time, so the
  * input goes first and the event is reported then. */
 static bool begin_held(
     struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
     if (!input_open(in, i, e)) return false;
-    i->has_pending = true;
-    i->pending = decode(i, &i->event, &i->err);
-    *empty = i->pending == DECODED_END;
+    *empty = hold(i) == DECODED_END;
     *first = TIME_MIN - DAY_US;
     struct event probe = i->event;
     if (i->pending == DECODED_EVENT && accept(in, &probe, true, &i->err))
@@ -433,9 +438,11 @@ int64_t inputs_watermark(struct inputs *in) {
     return in->current && !in->over ? reached : TIME_END;
 }
 
+/* To ask a pipe might mean to wait for it. */
 static bool is_met(struct inputs *in) {
-    const struct input *i = in->current;
+    struct input *i = in->current;
     if (!i) return false;
+    if (!in->o.replay && !in->o.upto) return !i->once && hold(i) == DECODED_END;
     if (!in->o.replay)
         return i->upto && i->at.records == i->upto->records && i->upto->ended && !i->at.ended;
     look_at_next(in);

@@ -48,7 +48,8 @@ void inputs_close(struct inputs *in);
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e);
 /* The event at hand was bad after all: it moves nothing. */
 void inputs_forget(struct inputs *in);
-/* With upto or replay: inputs that had met their end when the epoch was cut do so now. */
+/* Where an epoch is cut: files that are at their end meet it now, which the next event would have told. With upto or
+ * replay: those that had met it then. */
 bool inputs_meet_ends(struct inputs *in, struct err *e);
 /* Records that were taken since the inputs were opened. */
 uint64_t inputs_taken(const struct inputs *in);
