@@ -157,10 +157,13 @@ static void take(struct inputs *in, struct input *i, enum decoded what, const st
     in->taken++;
 }
 
+/* Of what was planned all was read before: it may be gone. */
+static bool is_read(const struct input *i) { return i->upto && i->upto->records == i->at.records; }
+
 /* The same of an input that may be gone on with later. */
 static enum decoded fetch_on(struct inputs *in, struct event *ev, struct err *e) {
     struct input *i = in->current;
-    if (i->upto && i->at.records == i->upto->records) return DECODED_END;
+    if (is_read(i)) return DECODED_END;
     ev->text = (struct slice){"", 0};
     enum decoded what = in->o.replay ? fetch_replayed(in, ev, e) : fetch(i, ev, e);
     i = in->current;
@@ -222,7 +225,7 @@ static bool begin_file(
 static bool is_at_end(const struct inputs *in, const struct input *i) {
     struct stat st;
     if (!i->at.ended) return false;
-    if (i->upto) return i->upto->records == i->at.records && i->upto->ended;
+    if (i->upto) return is_read(i) && i->upto->ended;
     if (i->at.left && !in->o.decode.whole_lines) return false;
     return stat(i->path, &st) == 0 && (uint64_t)st.st_size == i->at.size;
 }
@@ -231,9 +234,10 @@ static bool begin_one(struct inputs *in, size_t k, struct err *e) {
     struct input *i = &in->all[k];
     int64_t first = i->at.begun ? i->at.watermark : TIME_MIN - DAY_US;
     bool empty = is_at_end(in, i);
-    bool ok = empty || i->at.begun || in->n == 1 || in->o.replay ? true
-              : i->once ? begin_held(in, i, &first, &empty, e)
-                        : begin_file(in, i, &first, &empty, e);
+    bool known = i->at.begun || (is_read(i) && i->upto->ended);
+    bool ok = empty || known || in->n == 1 || in->o.replay ? true
+              : i->once                                    ? begin_held(in, i, &first, &empty, e)
+                                                           : begin_file(in, i, &first, &empty, e);
     if (!ok) return false;
     if (empty) {
         input_close(in, i);
@@ -265,14 +269,14 @@ static bool choose(struct inputs *in, struct err *e) {
     if (in->o.replay) return true;
     while (!in->merges && in->current && !in->current->decoder && is_at_end(in, in->current))
         in->current = in->current + 1 < in->all + in->n ? in->current + 1 : NULL;
-    if (!in->current || in->current->decoder) return true;
+    if (!in->current || in->current->decoder || is_read(in->current)) return true;
     return input_open(in, in->current, e);
 }
 
 /* Are there watermarks, by --lateness or in the input? Of several files the first tells. */
 static bool find_merges(struct inputs *in, struct err *e) {
     struct input *first = in->all;
-    in->merges = in->o.has_lateness || in->from.merges;
+    in->merges = in->o.has_lateness || in->from.merges || in->upto.merges;
     if (in->merges || !in->n || in->o.replay || (in->n > 1 && first->once)) return true;
     if (!input_open(in, first, e)) return false;
     in->merges = first->carries;
@@ -443,8 +447,7 @@ static bool is_met(struct inputs *in) {
     struct input *i = in->current;
     if (!i) return false;
     if (!in->o.replay && !in->o.upto) return !i->once && hold(i) == DECODED_END;
-    if (!in->o.replay)
-        return i->upto && i->at.records == i->upto->records && i->upto->ended && !i->at.ended;
+    if (!in->o.replay) return is_read(i) && i->upto->ended && !i->at.ended;
     look_at_next(in);
     return in->next_is == DECODED_END && in->next_of < in->n;
 }
