@@ -70,7 +70,7 @@ static void parse_keep(void) {
     struct json_path path;
     struct err e;
     keeps_last = o.keep && strcmp(o.keep, "last") == 0;
-    st.books.holds = keeps_last;
+    st.books.holds = st.takes_time = keeps_last;
     if (o.version_field && !keeps_last) stage_usage(&st, "--version-field needs --keep last");
     if (!o.version_field) return;
     bool ok = json_path_parse(slice_of(o.version_field), &path, &e);

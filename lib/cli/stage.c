@@ -88,7 +88,7 @@ static void find_sources(struct stage *st, struct texts sources) {
 }
 
 static bool looks_at_events(const struct stage *st) {
-    return st->unwraps || st->n_required || st->needs_time || st->n_unseen;
+    return st->unwraps || st->n_required || st->needs_time || st->takes_time || st->n_unseen;
 }
 
 void stage_open_inputs(struct stage *st) {
