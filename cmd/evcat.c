@@ -85,6 +85,21 @@ static void explain(void) {
     printf("output: %s\n", o.describe ? "what fields, types and times there are" : "the events");
 }
 
+/* What stood in the field before counts no more. */
+static void check_stamp(const char *time) {
+    struct json_path path;
+    struct err e;
+    if (!o.stamp) return;
+    if (!*o.stamp) stage_usage(&st, "--stamp: is no name: \"\"");
+    if (strcmp(o.stamp, CONTROL_FIELD) == 0)
+        stage_usage(&st, "--stamp: the name \"" CONTROL_FIELD "\" is reserved for control lines");
+    if (!time) return;
+    stage_must(&st, json_path_parse(slice_of(time), &path, &e), &e);
+    if (slice_eq(path.steps->key, slice_of(o.stamp)))
+        stage_usage(&st, "--stamp: the event time is in that field: name another");
+    json_path_free(&path);
+}
+
 /* The next event between --since and --until, up to --limit. */
 static bool next(struct event *ev) {
     st.has_enough = o.has_limit && st.books.results >= (uint64_t)o.limit;
@@ -126,6 +141,7 @@ int main(int argc, char **argv) {
     o.before = parse_bound(o.until, "--until", INT64_MAX);
     if (o.from >= o.before) stage_usage(&st, "--since is not before --until: that selects nothing");
     stage_need_time(&st, st.operands);
+    check_stamp(st.needs_time ? st.o.time : NULL);
     if (o.has_rate && !o.rate) stage_usage(&st, "--rate: must be at least 1 event a second");
     st.looks_only = o.describe;
     if (o.describe && (o.fields || o.has_rate))
@@ -136,6 +152,7 @@ int main(int argc, char **argv) {
 
     stage_open(&st, st.operands);
     if (o.describe) return describe(&st, next);
+    check_stamp(st.stream_time.field);
     struct event ev;
     struct err e;
     while (next(&ev)) {

@@ -31,11 +31,13 @@ void stage_explain(const struct stage *st) {
     const char *checkpoint = stage_checkpoint(st);
     if (checkpoint) printf("checkpoint: %s/%s\n", checkpoint, st->o.id ? st->o.id : st->tool->name);
     if (!st->writes_out) return;
-    const char *wire = st->o.wire                                              ? st->o.wire
-                       : (st->is_source || st->o.input.n) && getenv("EV_WIRE") ? getenv("EV_WIRE")
-                       : checkpoint ? "as it comes in from another tool, else frames"
-                                    : "as it comes in from another tool, else text";
-    printf("encoding: %s\n", wire);
+    const char *wire = getenv("EV_WIRE"), *text = checkpoint ? "frames" : "text";
+    bool named = wire && *wire;
+    bool sure = st->o.wire || (named && (st->is_source || st->o.input.n));
+    printf("encoding: %s%s\n", sure ? "" : "as it comes in from another tool, else ",
+        st->o.wire ? st->o.wire
+        : named    ? wire
+                   : text);
 }
 
 int stage_explained(struct stage *st) {

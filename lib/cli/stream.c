@@ -49,19 +49,15 @@ static void take_time(struct stage *st, const struct control_time *t) {
     take_zone(st, t->zone);
 }
 
-/* Another tool of the line may write into it. */
-static bool is_piped(void) {
-    struct stat in;
-    return fstat(STDIN_FILENO, &in) == 0 && (S_ISFIFO(in.st_mode) || S_ISSOCK(in.st_mode));
-}
-
 /* Where all tools were told of frames, a pipe that just ends was left by one that was killed before it wrote. Who
  * names "-" says that the stream begins there, and a source may be empty. */
 static void check_not_empty(struct stage *st) {
     struct err e;
+    struct stat in;
     const char *wire = getenv("EV_WIRE");
     bool told = wire && (strcmp(wire, "frames") == 0 || strcmp(wire, "control") == 0);
-    if (st->names_sources || !told || !is_piped() || !inputs_is_empty(st->inputs)) return;
+    if (st->names_sources || !told || !inputs_is_empty(st->inputs)) return;
+    if (fstat(STDIN_FILENO, &in) != 0 || !S_ISFIFO(in.st_mode)) return;
     err_set(&e, EXIT_IO,
         "-: the input ends before it begins, but EV_WIRE is %s: a tool upstream was killed "
         "(%s, where it may be empty)",
@@ -94,7 +90,7 @@ static enum wire wire_named(struct stage *st, const char *name, const char *opti
     stage_fail(st, &e);
 }
 
-/* A stage writes what it reads; where it begins the stream, what EV_WIRE says. */
+/* A stage writes what it reads; where that is text it begins the stream, as EV_WIRE says. */
 static enum wire choose_wire(struct stage *st, bool *named) {
     const char *environment = getenv("EV_WIRE");
     *named = st->o.wire != NULL;
@@ -102,8 +98,7 @@ static enum wire choose_wire(struct stage *st, bool *named) {
     bool by_pipe = st->sources.n && strcmp(st->sources.paths[0], "-") == 0;
     if (by_pipe && inputs_stream(st->inputs))
         return inputs_is_frames(st->inputs) ? WIRE_FRAMES : WIRE_CONTROL;
-    bool begins = st->is_source || !is_piped();
-    if (begins && environment && *environment) return wire_named(st, environment, "EV_WIRE");
+    if (environment && *environment) return wire_named(st, environment, "EV_WIRE");
     return st->epochs ? WIRE_FRAMES : WIRE_TEXT;
 }
 

@@ -52,7 +52,7 @@ struct frames {
 
 /* What lies in the buffer cannot be believed, and nothing tells where it goes on. */
 static enum decoded damaged(const char *what, struct err *e) {
-    err_set(e, EXIT_BAD_DATA, "damaged frames: %s", what);
+    err_set(e, EXIT_IO, "damaged frames: %s", what);
     return DECODED_FAILED;
 }
 
