@@ -34,6 +34,8 @@ bool epochs_go_on(struct stage *st);
 bool epochs_control(struct stage *st, const struct control *c);
 /* The source is at its end, for now. False: for good. */
 bool epochs_input_ends(struct stage *st);
+/* The run fails through no fault of its input: what cannot be read again is planned for the next one. */
+void epochs_salvage(struct stage *st);
 /* Until the next cut may be due, in ms; -1: there is none to come. */
 int epochs_wait_ms(struct stage *st);
 

@@ -40,6 +40,7 @@ struct epochs {
     uint64_t journaled; /* journals up to this epoch are gone */
     struct plan replay; /* the epoch at hand, where replay.epoch is not 0 */
     bool is_line;       /* all stages have taken up what they had */
+    bool is_salvaged;   /* the run fails */
     bool over;          /* the final end was acknowledged by an earlier run */
     uint64_t base;      /* records that had been taken when the epoch at hand began */
     int64_t clock;      /* its time, once it has a record */

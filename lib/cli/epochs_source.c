@@ -18,18 +18,22 @@ static void begin_epoch(struct stage *st) {
 
 /* What a stage refuses at its start must not leave a plan behind, which the next run would follow. A filter that keeps
  * what it gets may let it come late. */
-static void wait_for_line(struct stage *st) {
+static bool line_comes(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
-    if (ep->is_line || ep->dir.role == ROLE_SINK) return;
+    if (ep->is_line || ep->dir.role == ROLE_SINK) return true;
     if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
     for (int ms = 0; ms < LINE_READY_MS && !checkpoint_sink_came(&ep->dir); ms++) {
         struct pollfd out = {.fd = STDOUT_FILENO};
-        if (poll(&out, 1, 1) > 0 && out.revents & (POLLERR | POLLHUP))
-            epochs_fail(st, EXIT_IO, "a later stage of the pipeline is gone: start it again");
+        if (poll(&out, 1, 1) > 0 && out.revents & (POLLERR | POLLHUP)) return false;
         if (report_stopped()) break;
     }
-    ep->is_line = true;
+    return ep->is_line = true;
+}
+
+static void wait_for_line(struct stage *st) {
+    if (!line_comes(st))
+        epochs_fail(st, EXIT_IO, "a later stage of the pipeline is gone: start it again");
 }
 
 /* Rule 3. */
@@ -52,6 +56,15 @@ void epochs_plan(struct stage *st, bool final) {
     epochs_must(st, plan_write(ep->dir.folder, &p, &e), &e);
     plan_free(&ep->position);
     ep->position = p;
+}
+
+/* Of a line that has not come together nothing is planned. */
+void epochs_salvage(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (!ep || !ep->source || !ep->journal || ep->replay.epoch || ep->is_salvaged) return;
+    if (!st->inputs || !taken(st) || ep->position.epoch > ep->last) return;
+    ep->is_salvaged = true;
+    if (line_comes(st)) epochs_plan(st, false);
 }
 
 static void cut(struct stage *st) {

@@ -170,6 +170,7 @@ static void reader_left(void) {
     if (stop_signal) stop(running);
     if (running->epochs && running->is_source) {
         struct err e;
+        epochs_salvage(running);
         err_set(&e, EXIT_IO, "a later stage of the pipeline is gone: start it again");
         stage_fail(running, &e);
     }
