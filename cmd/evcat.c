@@ -141,7 +141,7 @@ int main(int argc, char **argv) {
     o.before = parse_bound(o.until, "--until", INT64_MAX);
     if (o.from >= o.before) stage_usage(&st, "--since is not before --until: that selects nothing");
     stage_need_time(&st, st.operands);
-    check_stamp(st.needs_time ? st.o.time : NULL);
+    check_stamp(st.needs_time ? st.wanted[st.time_field].path : NULL);
     if (o.has_rate && !o.rate) stage_usage(&st, "--rate: must be at least 1 event a second");
     st.looks_only = o.describe;
     if (o.describe && (o.fields || o.has_rate))

@@ -182,12 +182,16 @@ static bool is_past(struct stage *st, const struct event *ev, struct err *e) {
     return false;
 }
 
+static bool has_time(const struct stage *st, const struct event *ev) {
+    return st->needs_time || (st->takes_time && ev->fields[st->time_field].kind > JSON_NULL);
+}
+
 static bool is_good(struct stage *st, struct event *ev, bool peek, struct err *e) {
     if (st->unwraps) ev->time = TIME_NONE; /* that of the envelope */
     if (st->unwraps && !unwrap(st, ev, e)) return false;
     if (st->n_unseen && !peek) fields_seen(st, ev);
     if (st->n_required && !has_required(st, ev, e)) return false;
-    if (ev->time == TIME_NONE && st->needs_time && !read_time(st, ev, e)) return false;
+    if (ev->time == TIME_NONE && has_time(st, ev) && !read_time(st, ev, e)) return false;
     return !st->o.has_max_future || is_past(st, ev, e);
 }
 

@@ -73,7 +73,7 @@ struct stage {
     struct texts operands;
     bool names_time;  /* --time or --lateness was given (EV_TIME is there for whoever needs one) */
     bool needs_time;  /* the tool sets it before stage_open() */
-    bool takes_time;  /* it can do without, but takes what the stream brings; likewise */
+    bool takes_time;  /* it can do without, but takes that of control lines; likewise */
     bool is_source;   /* no stage wrote what it reads; the tool sets it where that is always so */
     bool unwraps;     /* envelopes are read: take the events out */
     bool has_enough;  /* the tool wants no more than what is planned already */

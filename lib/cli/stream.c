@@ -40,7 +40,6 @@ static void take_time(struct stage *st, const struct control_time *t) {
     stage_must(
         st, json_path_parse(slice_of(t->field), &path, &e) || err_at(&e, "the open record"), &e);
     st->time_field = stage_want_path(st, &path, NULL);
-    st->needs_time = st->needs_time || st->takes_time;
     json_path_free(&path);
     st->time_is_window_end = st->time_by_environment = false;
     st->time_minus = t->minus;
@@ -67,12 +66,14 @@ static void check_not_empty(struct stage *st) {
 
 void stream_take(struct stage *st) {
     const struct control *open = inputs_stream(st->inputs);
+    bool in_field = open && open->time.field && !inputs_is_frames(st->inputs);
     check_not_empty(st);
     epochs_take(st);
+    st->takes_time = st->takes_time && in_field;
     if (!open) return;
     st->stream_time = control_time_copy(&open->time);
     if (open->time.field) check_time(st, open);
-    if (open->time.field && !inputs_is_frames(st->inputs)) take_time(st, &st->stream_time);
+    if (in_field) take_time(st, &st->stream_time);
     /* EV_LATENESS is exported to all stages. */
     if (open->watermarks && stage_options.has_lateness)
         stage_note(st, "the stream that comes in has watermarks: --lateness has no say");
