@@ -12,13 +12,19 @@ enum { RELEASE_US = 60 * SECOND_US, SINK_LEFT_MS = 3000, POLL_MS = 2 };
 
 /* ---- the end of an epoch ---- */
 
+static struct json_t *left_out(const struct json_t *before) {
+    struct json_t *o = members_copy(before);
+    members_set_flag(o, "left", true);
+    return o;
+}
+
 static struct json_t *save_sides(const struct stage *st) {
     struct json_t *o = members_new();
     for (enum aside k = 0; k < ASIDES; k++) {
         const char *name = aside_option(k) + 2;
         const struct json_t *before = members_get(st->epochs->sides, name);
         if (st->aside[k]) members_set(o, name, side_save(st->aside[k]));
-        else if (before) members_set(o, name, members_copy(before));
+        else if (before) members_set(o, name, left_out(before));
     }
     return o;
 }

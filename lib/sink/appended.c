@@ -351,6 +351,20 @@ bool appended_restore(struct appended *a, const struct json_t *saved, struct err
     return ok;
 }
 
+bool appended_take_back(const struct json_t *saved, struct err *e) {
+    struct buf dest = {0};
+    buf_add_slice(&dest, members_text(saved, "dest"));
+    buf_addc(&dest, 0);
+    struct appended a = {.dest = dest.p, .offset = (uint64_t)members_number(saved, "offset")};
+    int fd = members_get(saved, "offset") ? open(a.dest, O_RDWR | O_CLOEXEC) : -1;
+    struct stat st;
+    bool is_longer = fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size > a.offset;
+    bool ok = !is_longer || !is_known(fd, saved) || cut(&a, fd, e);
+    if (fd >= 0) close(fd);
+    buf_free(&dest);
+    return ok;
+}
+
 /* Else the first new line would be a part of it. */
 static bool ends_a_line(const struct appended *a, int fd, uint64_t size, struct err *e) {
     char last = '\n';

@@ -35,6 +35,10 @@ bool appended_drop(struct appended *a, struct err *e);
 /* Before the first put: goes on where `saved` tells; NULL: from the beginning. EXIT_CONFIG. */
 bool appended_restore(struct appended *a, const struct json_t *saved, struct err *e);
 
+/* Of a file that is written no more: what came behind `saved`, by an epoch that comes again without it, is cut. Of one
+ * that is gone, or another by now, nothing. EXIT_IO. */
+bool appended_take_back(const struct json_t *saved, struct err *e);
+
 /* Goes on behind what stands in the file. EXIT_IO; EXIT_CONFIG where that ends within a line. */
 bool appended_keep(struct appended *a, struct err *e);
 

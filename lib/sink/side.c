@@ -81,3 +81,6 @@ struct json_t *side_save(const struct side *s) {
 bool side_restore(struct side *s, const struct json_t *saved, struct err *e) {
     return appended_restore(s->appended, saved, e);
 }
+bool side_take_back(const struct json_t *saved, struct err *e) {
+    return appended_take_back(saved, e);
+}

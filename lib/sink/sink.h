@@ -118,5 +118,6 @@ bool side_forget(struct side *s, struct err *e); /* drop */
 bool side_finish(struct side *s, struct err *e);
 struct json_t *side_save(const struct side *s);
 bool side_restore(struct side *s, const struct json_t *saved, struct err *e);
+bool side_take_back(const struct json_t *saved, struct err *e);
 
 #endif
