@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-#include "cli/epochs.h"
 #include "cli/report.h"
 #include "wire/envelope.h"
 
@@ -26,7 +25,6 @@ static void check_reject_limit(struct stage *st) {
         "more than %" PRId64 " events are bad input (--max-reject); they are in %s%s",
         st->reject_limit, st->o.reject, aside_also_failed(st));
     stage_deliver(st);
-    epochs_salvage(st);
     stage_fail(st, &e);
 }
 
@@ -36,7 +34,6 @@ static void reject(struct stage *st, const struct event *ev, struct envelope v, 
     if (!st->aside[ASIDE_REJECT]) {
         err_at(e, "%s:%" PRIu64, ev->source, ev->line);
         stage_deliver(st);
-        epochs_salvage(st);
         stage_fail(st, e);
     }
     v.kind = "reject";

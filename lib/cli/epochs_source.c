@@ -22,7 +22,8 @@ static bool line_comes(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     if (ep->is_line || ep->dir.role == ROLE_SINK) return true;
-    if (st->writes_out) stage_must(st, out_flush(&st->out, &e), &e);
+    if (checkpoint_sink_came(&ep->dir)) return ep->is_line = true;
+    if (st->writes_out && !out_flush(&st->out, &e)) return false;
     for (int ms = 0; ms < LINE_READY_MS && !checkpoint_sink_came(&ep->dir); ms++) {
         struct pollfd out = {.fd = STDOUT_FILENO};
         if (poll(&out, 1, 1) > 0 && out.revents & (POLLERR | POLLHUP)) return false;
@@ -62,15 +63,14 @@ void epochs_plan(struct stage *st, bool final) {
 void epochs_salvage(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (!ep || !ep->source || !ep->journal || ep->replay.epoch || ep->is_salvaged) return;
-    if (!st->inputs || !taken(st) || ep->position.epoch > ep->last) return;
+    if (!st->inputs || !taken(st) || ep->over || ep->position.epoch > ep->last) return;
     ep->is_salvaged = true;
     if (line_comes(st)) epochs_plan(st, false);
 }
 
 static void cut(struct stage *st) {
-    struct err e;
     stage_check_epoch(st);
-    stage_must(st, inputs_meet_ends(st->inputs, &e), &e);
+    inputs_meet_ends(st->inputs);
     epochs_plan(st, false);
     epochs_close(st, st->epochs->position.epoch, false);
     begin_epoch(st);
@@ -147,9 +147,8 @@ bool epochs_replay(const struct stage *st) { return st->epochs && st->epochs->re
 
 static bool replay_on(struct stage *st) {
     struct epochs *ep = st->epochs;
-    struct err e;
     if (taken(st) < ep->replay.records || ep->replay.final) return true;
-    stage_must(st, inputs_meet_ends(st->inputs, &e), &e);
+    inputs_meet_ends(st->inputs);
     check_replay(st);
     ep->plan = ep->replay.chain;
     stage_check_epoch(st);

@@ -108,6 +108,7 @@ static void give_up(struct stage *st, enum exit_code code) {
 _Noreturn void stage_fail(struct stage *st, const struct err *e) {
     io_hooks = (struct io_hooks){0};
     say_message(st, e->text);
+    if (e->code == EXIT_BAD_DATA) epochs_salvage(st);
     give_up(st, e->code);
     write_abort(st, e);
     exit(e->code);
@@ -167,10 +168,10 @@ static void on_tick(int number) {
 
 /* As a reader like head(1) wants it: no message, and the end by SIGPIPE. */
 static void reader_left(void) {
+    epochs_salvage(running);
     if (stop_signal) stop(running);
     if (running->epochs && running->is_source) {
         struct err e;
-        epochs_salvage(running);
         err_set(&e, EXIT_IO, "a later stage of the pipeline is gone: start it again");
         stage_fail(running, &e);
     }

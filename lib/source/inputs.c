@@ -261,16 +261,25 @@ static bool begin_all(struct inputs *in, struct err *e) {
     return true;
 }
 
-/* Chooses whom to read from; opens it when it is its turn for the first time. */
-static bool choose(struct inputs *in, struct err *e) {
+/* Whom to read from. */
+static void choose(struct inputs *in) {
     if (in->merges)
         in->current = in->watermarks.n ? &in->all[watermarks_next(&in->watermarks)] : NULL;
     else if (!in->current && in->n) in->current = in->all;
-    if (in->o.replay) return true;
-    while (!in->merges && in->current && !in->current->decoder && is_at_end(in, in->current))
+    if (in->merges || in->o.replay) return;
+    while (in->current && !in->current->decoder && is_at_end(in, in->current))
         in->current = in->current + 1 < in->all + in->n ? in->current + 1 : NULL;
-    if (!in->current || in->current->decoder || is_read(in->current)) return true;
-    return input_open(in, in->current, e);
+}
+
+/* It is opened when it is its turn for the first time. */
+static bool open_current(struct inputs *in, struct err *e) {
+    struct input *i = in->current;
+    return !i || i->decoder || in->o.replay || is_read(i) || input_open(in, i, e);
+}
+
+static bool turn(struct inputs *in, struct err *e) {
+    choose(in);
+    return open_current(in, e);
 }
 
 /* Are there watermarks, by --lateness or in the input? Of several files the first tells. */
@@ -339,7 +348,7 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     /* A tie of watermarks goes to the input in front: the order is then one of the data. */
     bool opened = find_merges(in, e);
     if (in->merges) qsort(in->all, in->n, sizeof *in->all, by_path);
-    if (!opened || (in->merges && !begin_all(in, e)) || !choose(in, e)) {
+    if (!opened || (in->merges && !begin_all(in, e)) || !turn(in, e)) {
         inputs_close(in);
         return NULL;
     }
@@ -367,16 +376,16 @@ static void note_end(struct input *i) {
     i->at.left = i->decoder && i->decoder->left;
 }
 
-static bool finish_current(struct inputs *in, struct err *e) {
+static void finish_current(struct inputs *in) {
     note_end(in->current);
     input_close(in, in->current);
     in->reached = inputs_reached(in);
     if (in->merges) watermarks_end(&in->watermarks);
     else if (++in->current == in->all + in->n) {
         in->current = NULL;
-        return true;
+        return;
     }
-    return choose(in, e);
+    choose(in);
 }
 
 static enum decoded failed(const struct event *ev, struct err *e) {
@@ -404,18 +413,19 @@ void inputs_forget(struct inputs *in) { in->at_hand = TIME_NONE; }
 
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
     settle(in);
-    if (in->n > 1 && in->current && !choose(in, e)) return DECODED_FAILED;
+    if (in->n > 1 && in->current && !turn(in, e)) return DECODED_FAILED;
     while (in->current) {
         enum decoded d = in->o.is_resumed ? fetch_on(in, ev, e) : fetch(in->current, ev, e);
         if (d == DECODED_END) {
-            if (!finish_current(in, e)) return DECODED_FAILED;
+            finish_current(in);
+            if (!open_current(in, e)) return DECODED_FAILED;
             continue;
         }
         ev->source = in->current->path; /* outlives the decoder */
         if (d == DECODED_FAILED) return failed(ev, e);
         if (d == DECODED_CONTROL) {
             obey(in, ev->control);
-            if (!choose(in, e)) return DECODED_FAILED;
+            if (!turn(in, e)) return DECODED_FAILED;
             if (ev->control->kind == CONTROL_WATERMARK) continue;
             return d;
         }
@@ -442,25 +452,32 @@ int64_t inputs_watermark(struct inputs *in) {
     return in->current && !in->over ? reached : TIME_END;
 }
 
-/* To ask a pipe might mean to wait for it. */
+/* To ask a pipe might mean to wait for it. What fails now does so again when it is read. */
+static bool is_at_its_end(struct inputs *in, struct input *i) {
+    struct err ignored;
+    if (i->once) return false;
+    if (open_current(in, &ignored)) return hold(i) == DECODED_END;
+    input_close(in, i);
+    return false;
+}
+
 static bool is_met(struct inputs *in) {
     struct input *i = in->current;
-    if (!i) return false;
-    if (!in->o.replay && !in->o.upto) return !i->once && hold(i) == DECODED_END;
-    if (!in->o.replay) return is_read(i) && i->upto->ended && !i->at.ended;
+    if (in->o.upto) return is_read(i) && i->upto->ended && !i->at.ended;
+    if (!in->o.replay) return is_at_its_end(in, i);
     look_at_next(in);
     return in->next_is == DECODED_END && in->next_of < in->n;
 }
 
-bool inputs_meet_ends(struct inputs *in, struct err *e) {
+void inputs_meet_ends(struct inputs *in) {
     settle(in);
-    if (in->n > 1 && in->current && !choose(in, e)) return false;
-    while (is_met(in)) {
-        struct event ignored;
-        if (in->o.replay) (void)fetch_replayed(in, &ignored, e);
-        if (!finish_current(in, e)) return false;
+    if (in->n > 1 && in->current) choose(in);
+    while (in->current && is_met(in)) {
+        struct event ev;
+        struct err e;
+        if (in->o.replay) (void)fetch_replayed(in, &ev, &e);
+        finish_current(in);
     }
-    return true;
 }
 
 uint64_t inputs_taken(const struct inputs *in) { return in->taken; }

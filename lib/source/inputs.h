@@ -50,7 +50,7 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e);
 void inputs_forget(struct inputs *in);
 /* Where an epoch is cut: files that are at their end meet it now, which the next event would have told. With upto or
  * replay: those that had met it then. */
-bool inputs_meet_ends(struct inputs *in, struct err *e);
+void inputs_meet_ends(struct inputs *in);
 /* Records that were taken since the inputs were opened. */
 uint64_t inputs_taken(const struct inputs *in);
 /* How far all were read; owned by the caller. With is_resumed. */
