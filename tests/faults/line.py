@@ -115,6 +115,28 @@ def plain(src, folder=False):
     return line.plus(name=f"plain {line.name}", checkpoint=False)
 
 
+# Feeds a pipe for a while, says when all is in it, and holds it open a moment longer.
+FEED = """import sys, time
+rows = open("feed", "rb").readlines()
+for i in range(0, len(rows), 50):
+    sys.stdout.buffer.write(b"".join(rows[i:i + 50]))
+    sys.stdout.buffer.flush()
+    time.sleep(0.002)
+open("fed", "w").close()
+time.sleep(0.1)
+"""
+
+
+def journaled():
+    """What the pipe brings cannot be read again."""
+    return Line(
+        name="journaled",
+        stages=[("feed", ["python3", "-c", FEED]), ("evcat", ["evcat", "--journal", "--max-per-trigger", "300"]),
+                ("evdedupe", ["evdedupe", "--key", "v"]), ("evsink", ["evsink", "out.ndjson"])],
+        outputs=["out.ndjson"],
+    )
+
+
 def toy(src, bug=""):
     program = [str(TOY), "--id"]
     return Line(

@@ -1,12 +1,13 @@
 """Runs that meet an older one, other lines than the usual one, and an input that grows from run to run."""
 
+import json
 import signal
 import time
 
 import calls
 import deaths
 from deaths import fresh
-from line import many_lines, orders
+from line import journaled, many_lines, orders
 from play import Play, Reference
 
 
@@ -79,3 +80,41 @@ def grows(checks, src, where, number, rng):
         last = Play(orders(part), play.where)
         wrong += ref.differences(last, last.restart())
         checks.check(f"{ref.line.name}: {len(cuts)} runs, at {cuts}", wrong, play)
+
+
+def pipes(checks, where, number, rng):
+    """A pipe brings new events to each run, and a stage is killed: none twice, of each run the first ones; all of a run
+    that ended well, or whose source lived when it had taken them all."""
+    line, hits = journaled(), 0
+    while hits < number:
+        play, given, story, wrong = fresh(line, where), [], [], []
+        (play.root / "fed").unlink(missing_ok=True)
+        for life in range(rng.randint(2, 6)):
+            rows = [b'{"v":%d}' % (10000 * life + i) for i in range(rng.randint(1, 2500))]
+            (play.root / "feed").write_bytes(b"\n".join(rows) + b"\n")
+            victims = rng.choice([["evcat"], ["evdedupe"], ["evsink"], line.ids[1:], []])
+            play.start()
+            if rng.random() < 0.4:
+                while play.running() and not (play.root / "fed").exists():
+                    time.sleep(0.005)
+                time.sleep(0.05)
+            else:
+                time.sleep(rng.uniform(0, 0.3))
+            fed = (play.root / "fed").exists()
+            play.kill(victims)
+            result = play.wait()
+            (play.root / "fed").unlink(missing_ok=True)
+            hits += result.killed(victims)
+            story.append(f"{len(rows)} and {' '.join(victims) or 'nobody'}{' when all was in it' if fed else ''}")
+            whole = result.done or (fed and result.statuses.get("evcat") == 74)
+            given.append((rows, whole))
+        (play.root / "feed").write_bytes(b"")
+        result = play.restart()
+        wrong += [] if result.done else [f"not done: {result}"]
+        out = play.outputs().get("out.ndjson", b"").splitlines()
+        for life, (rows, whole) in enumerate(given):
+            has = [row for row in out if json.loads(row)["v"] // 10000 == life]
+            if has != (rows if whole else rows[:len(has)]):
+                wrong.append(f"of run {life + 1} {len(has)} of {len(rows)} came, {'all' if whole else 'the first'} wanted")
+        checks.check(f"{line.name}: {', '.join(story)}", wrong, play)
+    print(f"{line.name}: {hits} kills of running pipelines")
