@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@
 struct file {
     struct bytes base;
     int fd;
-    uint64_t at, size;       /* of a regular file; size is 0 for what may have to be waited for */
+    bool may_wait;           /* no regular file */
+    uint64_t at, size;       /* size: of a regular file, else 0 */
     unsigned char peeked[2]; /* read to see whether it is a gzip, not handed out yet */
     size_t n_peeked;
     bool ended;          /* met there already: a terminal would ask for a second Ctrl-D */
@@ -26,7 +28,7 @@ static bool read_stored(void *from, void *to, size_t room, size_t *got, struct e
     if (n) memcpy(to, f->peeked, n);
     f->n_peeked = 0;
     *got = 0;
-    if (!f->ended && !io_read(f->fd, (char *)to + n, room - n, !f->size, got, e)) return false;
+    if (!f->ended && !io_read(f->fd, (char *)to + n, room - n, f->may_wait, got, e)) return false;
     f->at += *got;
     *got += n;
     return true;
@@ -60,8 +62,8 @@ static const char *packer(const struct file *f) {
 /* A pipe cannot be rewound, so the first bytes are kept. */
 static bool peek(struct file *f, struct err *e) {
     for (size_t got = 1; got && f->n_peeked < sizeof f->peeked; f->n_peeked += got)
-        if (!io_read(
-                f->fd, f->peeked + f->n_peeked, sizeof f->peeked - f->n_peeked, !f->size, &got, e))
+        if (!io_read(f->fd, f->peeked + f->n_peeked, sizeof f->peeked - f->n_peeked, f->may_wait,
+                &got, e))
             return err_at(e, "%s", f->base.name);
     f->ended = f->n_peeked < sizeof f->peeked;
     f->at = f->n_peeked;
@@ -81,14 +83,27 @@ static bool look_at(struct file *f, struct err *e) {
     struct stat st;
     if (fstat(f->fd, &st) < 0) return err_errno(e, EXIT_NO_INPUT, errno, "%s", f->base.name);
     if (S_ISDIR(st.st_mode)) return err_set(e, EXIT_NO_INPUT, "%s: is a directory", f->base.name);
-    if (S_ISREG(st.st_mode)) f->size = (uint64_t)st.st_size;
+    f->may_wait = !S_ISREG(st.st_mode);
+    if (!f->may_wait) f->size = (uint64_t)st.st_size;
     posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return true;
 }
 
-/* A FIFO waits here for its writer. */
+/* It is opened at once, so that what is to be done while its writer is waited for can be done. */
+static int open_fifo(const char *path) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct pollfd writer = {.fd = fd, .events = POLLIN};
+    if (fd < 0) return fd;
+    if (io_hooks.before_read) io_hooks.before_read(fd, true);
+    while (poll(&writer, 1, -1) < 0 && errno == EINTR) io_check();
+    (void)fcntl(fd, F_SETFL, O_RDONLY);
+    return fd;
+}
+
 static int open_to_read(const char *path, bool *logged) {
+    struct stat st;
     int fd;
+    if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) return open_fifo(path);
     if (io_hooks.before_read) io_hooks.before_read(-1, !source_is_regular(path));
     while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR) io_check();
     return fd < 0 && errno == ENOENT ? logged_open(path, logged) : fd;
