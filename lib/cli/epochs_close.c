@@ -12,10 +12,11 @@ enum { RELEASE_US = 60 * SECOND_US, SINK_LEFT_MS = 3000, POLL_MS = 2 };
 
 /* ---- the end of an epoch ---- */
 
-static struct json_t *left_out(const struct json_t *before) {
-    struct json_t *o = members_copy(before);
-    members_set_flag(o, "left", true);
-    return o;
+/* The one that writes there now. */
+static struct side *side_of(const struct stage *st, struct slice dest) {
+    for (enum aside k = 0; k < ASIDES; k++)
+        if (st->aside[k] && slice_is(dest, st->aside_dest[k])) return st->aside[k];
+    return NULL;
 }
 
 static struct json_t *save_sides(const struct stage *st) {
@@ -23,8 +24,10 @@ static struct json_t *save_sides(const struct stage *st) {
     for (enum aside k = 0; k < ASIDES; k++) {
         const char *name = aside_option(k) + 2;
         const struct json_t *before = members_get(st->epochs->sides, name);
-        if (st->aside[k]) members_set(o, name, side_save(st->aside[k]));
-        else if (before) members_set(o, name, left_out(before));
+        struct side *s = st->aside[k];
+        if (!s && before) s = side_of(st, members_text(before, "dest"));
+        if (s) members_set(o, name, side_save(s));
+        else if (before) members_set(o, name, members_copy(before));
     }
     return o;
 }

@@ -171,7 +171,7 @@ static void check_identity(struct stage *st, const struct json_t *record) {
 /* One that is left out now: what an epoch has published that comes again goes with it. */
 static bool leave_side(const struct stage *st, const struct json_t *saved, struct err *e) {
     bool again = st->epochs->planned > st->epochs->recorded;
-    return !again || !saved || members_flag(saved, "left") || side_take_back(saved, e);
+    return !again || !saved || side_take_back(saved, e);
 }
 
 static void restore_sides(struct stage *st, const struct json_t *sides) {
