@@ -17,8 +17,9 @@ static bool again(int fd, short event, ssize_t result) {
 }
 
 bool io_read(int fd, void *to, size_t room, bool may_wait, size_t *got, struct err *e) {
-    if (io_hooks.before_read) io_hooks.before_read(fd, may_wait);
     ssize_t n;
+    *got = 0;
+    if (io_hooks.before_read && !io_hooks.before_read(fd, may_wait)) return true;
     do n = read(fd, to, room);
     while (again(fd, POLLIN, n));
     if (n < 0) return err_errno(e, EXIT_IO, errno, "cannot read");

@@ -14,8 +14,8 @@ struct io_hooks {
      * end the process. */
     void (*interrupted)(void);
     /* Before each read, of fd, or -1 where a file is about to be opened; where it may wait, flush what others wait
-     * for. */
-    void (*before_read)(int fd, bool may_wait);
+     * for. False: no more is wanted, the input is at its end. */
+    bool (*before_read)(int fd, bool may_wait);
     /* Whoever read what is written has left, and nobody else will: does not return. */
     void (*reader_left)(void);
 };

@@ -14,8 +14,6 @@ struct state *epochs_state(const struct stage *st);
 int64_t epochs_generation(const struct stage *st);
 int64_t epochs_clock(struct stage *st); /* of the source stage, µs */
 bool epochs_replay(const struct stage *st);
-/* A signal came while the inputs are opened. Returns where nothing has begun. */
-void epochs_stop_between(struct stage *st);
 /* Has an earlier run of the source stage read something? */
 bool epochs_have_read(const struct stage *st);
 /* From where and how far the source stage reads. */

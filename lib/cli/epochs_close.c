@@ -152,7 +152,7 @@ static bool is_acknowledged(struct stage *st) {
 }
 
 /* Rule 10. One that has not come yet is waited for, some seconds; one of an earlier run, that does not die, is not ours. */
-static void wait_for_sink(struct stage *st) {
+void epochs_wait_for_sink(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     if (ep->dir.role == ROLE_SINK) return;
@@ -175,7 +175,7 @@ static void wait_for_sink(struct stage *st) {
 
 _Noreturn void epochs_leave(struct stage *st) {
     struct epochs *ep = st->epochs;
-    if (ep->source) wait_for_sink(st);
+    if (ep->source) epochs_wait_for_sink(st);
     release(st);
     source_journal_close(ep->journal);
     exit(stage_leave(st));

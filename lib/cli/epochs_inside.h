@@ -60,6 +60,11 @@ _Noreturn void epochs_pause(struct stage *st);
 _Noreturn void epochs_end_again(struct stage *st);
 _Noreturn void epochs_leave(struct stage *st);
 
+/* The final epoch was read again: what came since it was planned is refused, as by each later run. */
+void epochs_look_behind(struct stage *st);
+/* The end at which evsink has acknowledged all. */
+void epochs_wait_for_sink(struct stage *st);
+
 /* Plans the epoch at hand, which is the last one where final. */
 void epochs_plan(struct stage *st, bool final);
 _Noreturn void epochs_pause_source(struct stage *st);

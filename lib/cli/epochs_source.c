@@ -126,11 +126,6 @@ static void reopen(struct stage *st) {
     begin_epoch(st);
 }
 
-void epochs_stop_between(struct stage *st) {
-    const struct epochs *ep = st->epochs;
-    if (ep && ep->last > ep->restored && !ep->replay.epoch) epochs_pause(st);
-}
-
 /* The epoch that was read again has ended; the next one that is planned, or what nobody has read yet. */
 static void next_plan(struct stage *st) {
     struct epochs *ep = st->epochs;
@@ -160,6 +155,23 @@ static bool replay_on(struct stage *st) {
 
 /* ---- the end ---- */
 
+static _Noreturn void refuse_more(struct stage *st) {
+    epochs_fail(st, EXIT_CONFIG,
+        "there is new input, but the stream was brought to its final end; begin anew with "
+        "--reset-state");
+}
+
+void epochs_look_behind(struct stage *st) {
+    struct event ev;
+    struct err e;
+    enum decoded d;
+    st->writes_out = false; /* all is said */
+    next_plan(st);
+    while ((d = inputs_next(st->inputs, &ev, &e)) == DECODED_CONTROL) continue;
+    if (d == DECODED_FAILED || d == DECODED_ABORT) stage_fail(st, &e);
+    if (d != DECODED_END) refuse_more(st);
+}
+
 _Noreturn void epochs_pause_source(struct stage *st) {
     if (taken(st)) cut(st);
     epochs_pause(st);
@@ -183,10 +195,7 @@ bool epochs_go_on(struct stage *st) {
     if (!ep->source || !st->inputs) return true;
     if (ep->replay.epoch) return replay_on(st);
     if (report_stopped()) epochs_pause_source(st);
-    if (ep->over && taken(st))
-        epochs_fail(st, EXIT_CONFIG,
-            "there is new input, but the stream was brought to its final end; begin anew with "
-            "--reset-state");
+    if (ep->over && taken(st)) refuse_more(st);
     if (is_due(st)) cut(st);
     return true;
 }

@@ -313,17 +313,18 @@ static bool left_alone(const struct stage *st, const struct pollfd *out) {
     return st->writes_out && out->revents & (POLLERR | POLLHUP);
 }
 
-/* Under a checkpoint a read may be the time for a cut, and an idle pipeline must notice that a part of it died. */
-static void wait_for_input(struct stage *st, int fd) {
+/* Under a checkpoint a read may be the time for a cut, and an idle pipeline must notice that a part of it died. False:
+ * a signal came before the source stage had its inputs; the line comes together still, and pauses. */
+static bool wait_for_input(struct stage *st, int fd) {
     for (;;) {
         struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
         report_check();
-        if (stop_signal && !st->inputs) epochs_stop_between(st), stop(st);
+        if (stop_signal && st->is_source && !st->inputs) return false;
         (void)epochs_go_on(st);
         int n = poll(both, st->writes_out ? 2 : 1, epochs_wait_ms(st));
         if (n > 0 && left_alone(st, &both[1])) reader_left();
-        if (n > 0 && both[0].revents) return;
-        if (n < 0 && errno != EINTR) return;
+        if (n > 0 && both[0].revents) return true;
+        if (n < 0 && errno != EINTR) return true;
     }
 }
 
@@ -337,20 +338,20 @@ void stage_sleep(struct stage *st, int64_t until_us) {
     }
 }
 
-static void before_read(int fd, bool may_wait) {
+static bool before_read(int fd, bool may_wait) {
     struct err e;
     report_check();
     if (running->o.verbose) note_next_file(running);
     /* A file does not keep anyone waiting, but a long one without much output would. */
     int64_t now = clock_us(CLOCK_MONOTONIC);
-    if (!may_wait && now - running->flushed_us < FLUSH_EVERY_US) return;
+    if (!may_wait && now - running->flushed_us < FLUSH_EVERY_US) return true;
     running->flushed_us = now;
     if (running->batch) running->batch(running);
     if (running->writes_out && running->out.waits) {
         if (running->out.started) out_watermark(&running->out, stage_watermark(running));
         stage_must(running, out_flush(&running->out, &e), &e);
     }
-    if (running->epochs && may_wait && fd >= 0) wait_for_input(running, fd);
+    return !running->epochs || !may_wait || fd < 0 || wait_for_input(running, fd);
 }
 
 void report_start(struct stage *st) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/epochs.h"
+#include "cli/report.h"
 #include "json/path.h"
 
 /* ---- what is read ---- */
@@ -55,7 +56,7 @@ static void check_not_empty(struct stage *st) {
     struct stat in;
     const char *wire = getenv("EV_WIRE");
     bool told = wire && (strcmp(wire, "frames") == 0 || strcmp(wire, "control") == 0);
-    if (st->names_sources || !told || !inputs_is_empty(st->inputs)) return;
+    if (st->names_sources || !told || report_stopped() || !inputs_is_empty(st->inputs)) return;
     if (fstat(STDIN_FILENO, &in) != 0 || !S_ISFIFO(in.st_mode)) return;
     err_set(&e, EXIT_IO,
         "-: the input ends before it begins, but EV_WIRE is %s: a tool upstream was killed "

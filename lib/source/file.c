@@ -94,7 +94,7 @@ static int open_fifo(const char *path) {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct pollfd writer = {.fd = fd, .events = POLLIN};
     if (fd < 0) return fd;
-    if (io_hooks.before_read) io_hooks.before_read(fd, true);
+    if (io_hooks.before_read && !io_hooks.before_read(fd, true)) return fd;
     while (poll(&writer, 1, -1) < 0 && errno == EINTR) io_check();
     (void)fcntl(fd, F_SETFL, O_RDONLY);
     return fd;
@@ -104,7 +104,7 @@ static int open_to_read(const char *path, bool *logged) {
     struct stat st;
     int fd;
     if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) return open_fifo(path);
-    if (io_hooks.before_read) io_hooks.before_read(-1, !source_is_regular(path));
+    if (io_hooks.before_read) (void)io_hooks.before_read(-1, !source_is_regular(path));
     while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 && errno == EINTR) io_check();
     return fd < 0 && errno == ENOENT ? logged_open(path, logged) : fd;
 }
