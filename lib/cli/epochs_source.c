@@ -165,6 +165,7 @@ void epochs_look_behind(struct stage *st) {
     struct event ev;
     struct err e;
     enum decoded d;
+    if (st->has_enough) return;
     st->writes_out = false; /* all is said */
     next_plan(st);
     while ((d = inputs_next(st->inputs, &ev, &e)) == DECODED_CONTROL) continue;
