@@ -108,6 +108,7 @@ void stage_open_inputs(struct stage *st) {
     o.sources = st->sources;
     epochs_choose_inputs(st, &o);
     st->inputs = inputs_open(&o, &e);
+    if (!st->inputs && report_stopped()) report_stop(st); /* which has cut off what came */
     stage_must(st, st->inputs != NULL, &e);
 }
 
