@@ -30,7 +30,7 @@ void epochs_complete_open(const struct stage *st, struct control *open);
 bool epochs_go_on(struct stage *st);
 /* A barrier or an end has come in. False: the final end. */
 bool epochs_control(struct stage *st, const struct control *c);
-/* The source is at its end, for now. False: for good. */
+/* The source is at its end, for now. False: for good; true: an epoch that was read again was, and there is more. */
 bool epochs_input_ends(struct stage *st);
 /* The run fails through no fault of its input: what cannot be read again is planned for the next one. */
 void epochs_salvage(struct stage *st);

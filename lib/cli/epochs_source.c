@@ -103,7 +103,10 @@ int epochs_wait_ms(struct stage *st) {
 static void check_replay(struct stage *st) {
     struct epochs *ep = st->epochs;
     wait_for_line(st);
-    if (ep->replay.journaled) return; /* the journal has its own checksum */
+    if (ep->replay.journaled && taken(st) == ep->replay.records) return;
+    if (ep->replay.journaled)
+        epochs_fail(st, EXIT_CONFIG,
+            "the journal of an epoch holds less than was planned; begin anew with --reset-state");
     struct positions at = inputs_at(st->inputs);
     struct position_index planned = position_index_new(&ep->replay.at);
     for (size_t i = 0; i < at.n; i++) {
@@ -140,9 +143,8 @@ static void next_plan(struct stage *st) {
 
 bool epochs_replay(const struct stage *st) { return st->epochs && st->epochs->replay.epoch; }
 
-static bool replay_on(struct stage *st) {
+static bool end_replay(struct stage *st) {
     struct epochs *ep = st->epochs;
-    if (taken(st) < ep->replay.records || ep->replay.final) return true;
     inputs_meet_ends(st->inputs);
     check_replay(st);
     ep->plan = ep->replay.chain;
@@ -151,6 +153,11 @@ static bool replay_on(struct stage *st) {
     next_plan(st);
     st->ended_early = st->has_enough && !epochs_replay(st);
     return !st->ended_early && epochs_go_on(st);
+}
+
+static bool replay_on(struct stage *st) {
+    const struct plan *p = &st->epochs->replay;
+    return taken(st) < p->records || p->final || end_replay(st);
 }
 
 /* ---- the end ---- */
@@ -181,6 +188,7 @@ _Noreturn void epochs_pause_source(struct stage *st) {
 bool epochs_input_ends(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (!ep || !ep->source) return false;
+    if (ep->replay.epoch && !ep->replay.final) return end_replay(st);
     if (ep->replay.epoch) {
         check_replay(st);
         ep->plan = ep->replay.chain;

@@ -140,7 +140,7 @@ static bool writes_stream(const struct stage *st) {
            (stat(st->dest, &at) == 0 && !S_ISREG(at.st_mode) && !S_ISDIR(at.st_mode));
 }
 
-_Noreturn void report_stop(struct stage *st) {
+static void stop(struct stage *st) {
     struct err e;
     const char *name = sigabbrev_np(stop_signal);
     char number[16];
@@ -169,7 +169,7 @@ static void on_tick(int number) {
 /* As a reader like head(1) wants it: no message, and the end by SIGPIPE. */
 static void reader_left(void) {
     epochs_salvage(running);
-    if (stop_signal) report_stop(running);
+    if (stop_signal) stop(running);
     if (running->epochs && running->is_source) {
         struct err e;
         err_set(&e, EXIT_IO, "a later stage of the pipeline is gone: start it again");
@@ -293,7 +293,7 @@ static bool must_stop(const struct stage *st) {
 }
 
 void report_check(void) {
-    if (must_stop(running)) report_stop(running);
+    if (must_stop(running)) stop(running);
     if (books_wanted) {
         books_wanted = 0;
         report_books(running);

@@ -10,8 +10,6 @@ void report_start(struct stage *st);
 void report_check(void);
 /* The signal that has asked the stage to come to an end, 0 for none. */
 int report_stopped(void);
-/* Ends the process as that signal does. */
-_Noreturn void report_stop(struct stage *st);
 /* Brings the books up to date. */
 void report_count(struct stage *st);
 /* Clears the progress line. */

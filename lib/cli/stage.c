@@ -108,7 +108,10 @@ void stage_open_inputs(struct stage *st) {
     o.sources = st->sources;
     epochs_choose_inputs(st, &o);
     st->inputs = inputs_open(&o, &e);
-    if (!st->inputs && report_stopped()) report_stop(st); /* which has cut off what came */
+    if (!st->inputs && report_stopped()) { /* which has cut off what came */
+        o.sources.n = 0;
+        st->inputs = inputs_open(&o, &e);
+    }
     stage_must(st, st->inputs != NULL, &e);
 }
 
@@ -185,7 +188,8 @@ bool stage_next(struct stage *st, struct event *ev) {
     for (;;) {
         if (__builtin_expect(st->epochs != NULL, 0) && !epochs_go_on(st)) return false;
         enum decoded d = inputs_next(st->inputs, ev, &e);
-        if (d == DECODED_END) return epochs_input_ends(st);
+        if (d == DECODED_END && !epochs_input_ends(st)) return false;
+        if (d == DECODED_END) continue;
         if (d == DECODED_CONTROL) {
             if (!epochs_control(st, ev->control)) return false;
             continue;

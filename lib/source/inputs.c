@@ -110,8 +110,10 @@ static bool keep(struct inputs *in, const struct input *i, enum decoded what,
     size_t index = (size_t)(i - in->all);
     if (!in->o.journal) return true;
     struct event kept = *ev;
-    if (what == DECODED_CONTROL) kept.watermark = ev->control->watermark;
-    if (what == DECODED_CONTROL && ev->control->kind != CONTROL_WATERMARK) return true;
+    /* All are counted; only a watermark has something to say once more. */
+    if (what == DECODED_CONTROL)
+        kept.watermark =
+            ev->control->kind == CONTROL_WATERMARK ? ev->control->watermark : TIME_NONE;
     return source_journal_add(in->o.journal, index, i->carries, what, &kept, why, e);
 }
 
