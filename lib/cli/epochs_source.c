@@ -103,10 +103,11 @@ int epochs_wait_ms(struct stage *st) {
 static void check_replay(struct stage *st) {
     struct epochs *ep = st->epochs;
     wait_for_line(st);
-    if (ep->replay.journaled && taken(st) == ep->replay.records) return;
-    if (ep->replay.journaled)
-        epochs_fail(st, EXIT_CONFIG,
-            "the journal of an epoch holds less than was planned; begin anew with --reset-state");
+    if (taken(st) != ep->replay.records)
+        epochs_fail(st, ep->replay.journaled ? EXIT_CONFIG : EXIT_BAD_DATA,
+            "less can be read of an epoch than was planned; put back what is missing, or begin "
+            "anew with --reset-state");
+    if (ep->replay.journaled) return; /* the journal has its own checksum */
     struct positions at = inputs_at(st->inputs);
     struct position_index planned = position_index_new(&ep->replay.at);
     for (size_t i = 0; i < at.n; i++) {

@@ -108,7 +108,7 @@ void stage_open_inputs(struct stage *st) {
     o.sources = st->sources;
     epochs_choose_inputs(st, &o);
     st->inputs = inputs_open(&o, &e);
-    if (!st->inputs && report_stopped()) { /* which has cut off what came */
+    if (!st->inputs && report_stopped() && !epochs_replay(st)) { /* which has cut off what came */
         o.sources.n = 0;
         st->inputs = inputs_open(&o, &e);
     }
