@@ -104,7 +104,7 @@ def pipes(checks, where, number, rng):
             play.kill(victims)
             result = play.wait()
             (play.root / "fed").unlink(missing_ok=True)
-            hits += result.killed(victims)
+            hits += bool(victims) and result.killed(victims)
             story.append(f"{len(rows)} and {' '.join(victims) or 'nobody'}{' when all was in it' if fed else ''}")
             whole = result.done or (fed and result.statuses.get("evcat") == 74)
             given.append((rows, whole))
