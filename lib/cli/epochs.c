@@ -40,7 +40,6 @@ _Noreturn void epochs_end(struct stage *st) {
     if (ep->source && !st->o.final && !ep->replay.final) epochs_pause_source(st);
     if (ep->source && !ep->replay.epoch) epochs_plan(st, true);
     epochs_close(st, epoch, true);
-    if (ep->source) epochs_wait_for_sink(st);
     if (ep->replay.epoch) epochs_look_behind(st);
     epochs_leave(st);
 }

@@ -174,6 +174,7 @@ void epochs_look_behind(struct stage *st) {
     struct err e;
     enum decoded d;
     if (st->has_enough) return;
+    epochs_wait_for_sink(st);
     st->writes_out = false; /* all is said */
     next_plan(st);
     while ((d = inputs_next(st->inputs, &ev, &e)) == DECODED_CONTROL) continue;
