@@ -174,10 +174,21 @@ static bool leave_side(const struct stage *st, const struct json_t *saved, struc
     return !again || !saved || side_take_back(saved, e);
 }
 
+/* A file may have been of another kind so far, and goes on then. */
+static const struct json_t *saved_side(
+    const struct stage *st, const struct json_t *sides, enum aside which) {
+    const struct json_t *own = members_get(sides, aside_option(which) + 2);
+    for (enum aside k = 0; !own && st->aside[which] && k < ASIDES; k++) {
+        const struct json_t *other = members_get(sides, aside_option(k) + 2);
+        if (slice_is(members_text(other, "dest"), st->aside_dest[which])) own = other;
+    }
+    return own;
+}
+
 static void restore_sides(struct stage *st, const struct json_t *sides) {
     struct err e;
     for (enum aside k = 0; k < ASIDES; k++) {
-        const struct json_t *saved = members_get(sides, aside_option(k) + 2);
+        const struct json_t *saved = saved_side(st, sides, k);
         bool ok = st->aside[k] ? side_restore(st->aside[k], saved, &e) : leave_side(st, saved, &e);
         stage_must(st, ok || err_at(&e, "%s", aside_option(k)), &e);
     }
@@ -251,7 +262,7 @@ static void restore_sink(struct stage *st, const struct json_t *newest) {
     struct err e;
     if (!st->sink) return;
     if (!newest && ep->keeps_output && st->sink->keep) keep_output(st);
-    else if (st->sink->restore)
+    else if (newest && st->sink->restore)
         stage_must(st, st->sink->restore(st->sink, members_get(newest, "dest"), &e), &e);
     if (st->sink->recorded) ask_destination(st);
 }

@@ -339,12 +339,13 @@ static bool go_on(struct appended *a, int fd, const struct json_t *saved, struct
 }
 
 bool appended_restore(struct appended *a, const struct json_t *saved, struct err *e) {
-    if (a->stream || !members_get(saved, "offset")) return true;
-    if (!slice_is(members_text(saved, "dest"), a->dest))
+    struct slice dest = members_text(saved, "dest");
+    if (!slice_is(dest, a->dest))
         return err_set(e, EXIT_CONFIG,
-            "%s: this checkpoint has written into another file so far; name that, or begin anew "
+            "%s: this checkpoint has written into %s so far; name that, or begin anew "
             "with --reset-state",
-            a->dest);
+            a->dest, dest.n ? QUOTED(dest) : "a folder");
+    if (a->stream || !members_get(saved, "offset")) return true;
     int fd = open_file(a, e);
     bool ok = fd >= 0 && go_on(a, fd, saved, e);
     if (fd >= 0) close(fd);

@@ -32,7 +32,7 @@ void appended_fail(struct appended *a);
 struct json_t *appended_save(const struct appended *a);
 /* Forgets what was put since the last publish. EXIT_IO. */
 bool appended_drop(struct appended *a, struct err *e);
-/* Before the first put: goes on where `saved` tells; NULL: from the beginning. EXIT_CONFIG. */
+/* Before the first put: goes on where `saved` tells; NULL: it was none. EXIT_CONFIG: also where it was another. */
 bool appended_restore(struct appended *a, const struct json_t *saved, struct err *e);
 
 /* Of a file that is written no more: what came behind `saved`, by an epoch that comes again without it, is cut. Of one

@@ -4,6 +4,7 @@
 #include "sink/appended.h"
 #include "sink/output.h"
 #include "sink/sink.h"
+#include "state/members.h"
 
 struct side {
     struct output *output;     /* or, by epochs: */
@@ -79,7 +80,7 @@ struct json_t *side_save(const struct side *s) {
     return appended_save(s->appended);
 }
 bool side_restore(struct side *s, const struct json_t *saved, struct err *e) {
-    return appended_restore(s->appended, saved, e);
+    return !members_get(saved, "offset") || appended_restore(s->appended, saved, e);
 }
 bool side_take_back(const struct json_t *saved, struct err *e) {
     return appended_take_back(saved, e);
