@@ -167,12 +167,13 @@ static bool passes(struct stage *st, const struct event *ev) {
     return false;
 }
 
-/* Each so many events, for it takes a look at all tables. */
-enum { LOOK_AT_MEMORY = 4096 };
+/* Each so many bytes that came in, for it takes a look at all tables; a small event counts as so many. */
+enum { LOOK_AT_MEMORY = 1 << 20, EVENT_AT_LEAST = 256 };
 
 static void check_memory(struct stage *st) {
     struct err e;
-    if (st->books.in % LOOK_AT_MEMORY || !st->o.has_state_limit || !st->remembers) return;
+    st->unlooked = 0;
+    if (!st->o.has_state_limit || !st->remembers) return;
     size_t bytes = st->remembers(st);
     if (bytes <= (size_t)st->o.state_limit) return;
     err_set(&e, EXIT_BAD_DATA,
@@ -197,7 +198,8 @@ bool stage_next(struct stage *st, struct event *ev) {
         if (st->epochs && !st->is_source) ev->line = st->books.in + 1; /* of all runs */
         if (d == DECODED_EVENT) {
             st->books.in++;
-            check_memory(st);
+            st->unlooked += ev->text.n > EVENT_AT_LEAST ? ev->text.n : EVENT_AT_LEAST;
+            if (st->unlooked >= LOOK_AT_MEMORY) check_memory(st);
             if (!st->where || passes(st, ev)) return true;
         } else if (d == DECODED_BAD) {
             st->books.in++;
@@ -225,6 +227,7 @@ static void check_rejected(struct stage *st) {
 void stage_check(struct stage *st) {
     /* A signal that ended the input as well must not let it look complete. */
     report_check();
+    check_memory(st);
     stage_deliver(st);
     check_rejected(st);
     if (!st->o.allow_missing && !st->ended_early && st->looked) fields_check(st);

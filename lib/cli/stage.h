@@ -128,8 +128,9 @@ struct stage {
      * their time elsewhere. */
     int64_t (*holds)(struct stage *st, int64_t watermark);
     struct control_time (*time_of_rows)(void);
-    const struct stage_keeps *keeps;                      /* under a checkpoint, or NULL */
-    size_t (*remembers)(struct stage *st);                /* bytes of memory, or NULL */
+    const struct stage_keeps *keeps;       /* under a checkpoint, or NULL */
+    size_t (*remembers)(struct stage *st); /* bytes of memory, or NULL */
+    size_t unlooked;                       /* bytes that came in since the last look at them */
     void (*left_open)(struct stage *st, struct buf *out); /* "3 windows are open", or NULL */
     void (*hint)(struct stage *st, struct buf *out);      /* why there is no output yet, or NULL */
     int64_t started_us, drawn_us, flushed_us;             /* by the monotonic clock */
@@ -189,6 +190,8 @@ bool stage_next(struct stage *st, struct event *ev);
 /* Between two events: waits until that time of the monotonic clock. An epoch may end meanwhile. */
 void stage_sleep(struct stage *st, int64_t until_us);
 
+/* Does what the stage reads have them? A run that was stopped before it could read does not refuse what needs them. */
+bool stage_has_watermarks(const struct stage *st);
 /* The watermark, now: of what the stage reads, as inputs_reached(), and of what it writes. */
 int64_t stage_reached(struct stage *st);
 int64_t stage_watermark(struct stage *st);
