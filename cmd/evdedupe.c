@@ -387,7 +387,7 @@ static size_t last_remembers(struct stage *s) {
 static const struct stage_keeps last_keeps = {last_tables, 1, load_last, restore_last, save_last};
 
 static void check_watermarks(void) {
-    if (o.late && !inputs_has_watermarks(st.inputs))
+    if (o.late && !stage_has_watermarks(&st))
         stage_usage(&st, "--late needs --lateness: without a watermark no event is late");
 }
 

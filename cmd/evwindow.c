@@ -103,7 +103,7 @@ static void parse_windows(void) {
 
 /* What comes in from another tool may have watermarks of its own. */
 static void check_watermarks(void) {
-    if (inputs_has_watermarks(st.inputs)) return;
+    if (stage_has_watermarks(&st)) return;
     if (o.has_allowed_lateness)
         stage_usage(&st,
             "--allowed-lateness needs --lateness: without a watermark no window comes out before "

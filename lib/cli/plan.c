@@ -54,6 +54,7 @@ bool plan_write(int folder, const struct plan *p, struct err *e) {
     members_set_hash(o, "chain", p->chain);
     members_set_flag(o, "watermarks", p->at.merges);
     members_set_number(o, "watermark", p->at.stream);
+    if (p->at.open) members_set_text(o, "open", slice_of(p->at.open));
     for (size_t i = 0; i < p->at.n; i++) members_append(inputs, save_position(&p->at.of[i]));
     members_set(o, "inputs", inputs);
     return sealed_write(folder, "plan", p->epoch, o, e);
@@ -93,6 +94,7 @@ bool plan_read(int folder, uint64_t epoch, struct plan *p, struct err *e) {
         .at = {.n = members_size(inputs),
             .merges = members_flag(o, "watermarks"),
             .stream = members_number(o, "watermark")}};
+    if (members_get(o, "open")) p->at.open = mem_str(members_text(o, "open"));
     p->at.of = mem_zero(p->at.n + 1, sizeof *p->at.of);
     for (size_t i = 0; i < p->at.n; i++) p->at.of[i] = restore_position(members_at(inputs, i));
     members_free(o);

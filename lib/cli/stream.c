@@ -132,12 +132,17 @@ void stream_start(struct stage *st) {
     if (isatty(STDOUT_FILENO) && (!named || wire == WIRE_FRAMES)) wire = WIRE_TEXT;
     check_wire(st, wire);
     struct control open = {.tool = mem_str(slice_of(st->tool->name)),
-        .watermarks = inputs_has_watermarks(st->inputs),
+        .watermarks = stage_has_watermarks(st),
         .time = time_of_events(st)};
     epochs_complete_open(st, &open);
     out_start(&st->out, wire, &open);
     /* That of an earlier run: nothing behind it is on time. */
     if (st->epochs) out_watermark(&st->out, stage_watermark(st));
+}
+
+bool stage_has_watermarks(const struct stage *st) {
+    bool reads_nothing = st->epochs && st->is_source && report_stopped() && !epochs_replay(st);
+    return inputs_has_watermarks(st->inputs) || reads_nothing;
 }
 
 int64_t stage_reached(struct stage *st) {

@@ -12,6 +12,7 @@ struct input {
     struct bytes *bytes;     /* owned by the decoder */
     struct decoder *decoder; /* NULL before it is opened and after its end */
     bool carries;            /* its events come with their watermarks */
+    bool is_plain;           /* what they come with is not heeded */
     bool once;               /* it cannot be read again */
     bool has_pending;        /* an event that was read to learn where an unseekable input begins */
     enum decoded pending;
@@ -28,7 +29,10 @@ struct inputs {
     size_t n;
     struct input *current; /* NULL at the end */
     bool merges;           /* there are watermarks */
-    bool over;             /* the stream has said that all is said */
+    bool has_open, frames;
+    struct control open; /* with has_open; its text is that of positions */
+    char *open_text;
+    bool over; /* the stream has said that all is said */
     struct watermarks watermarks;
     int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
     int64_t reached; /* the stream's watermark when the last input was at its end */
@@ -53,7 +57,7 @@ static bool begins_within(struct input *i, enum format f, struct decode_options 
     return true;
 }
 
-static bool input_open(struct inputs *in, struct input *i, struct err *e) {
+static bool open_decoder(struct inputs *in, struct input *i, struct err *e) {
     i->bytes = source_open(i->path, e);
     if (!i->bytes) return false;
     struct decode_options decode = in->o.decode;
@@ -70,7 +74,18 @@ static bool input_open(struct inputs *in, struct input *i, struct err *e) {
     else if (ok && i->at.records) ok = position_reach(&i->at, i->decoder, e);
     if (!ok) return err_at(e, "%s", i->path);
     i->blank_before = i->at.blank - i->decoder->blank;
-    i->carries = i->decoder->open && i->decoder->open->watermarks;
+    return true;
+}
+
+static void heed(const struct inputs *in, struct input *i) {
+    const struct control *open = i->decoder->open;
+    i->is_plain = open && !in->has_open;
+    i->carries = open && in->has_open && open->watermarks;
+}
+
+static bool input_open(struct inputs *in, struct input *i, struct err *e) {
+    if (!open_decoder(in, i, e)) return false;
+    heed(in, i);
     return true;
 }
 
@@ -91,7 +106,9 @@ static bool accept(struct inputs *in, struct event *ev, bool peek, struct err *e
 /* The next event or what else the decoder finds; of text without time and watermark. */
 static enum decoded decode(struct input *i, struct event *ev, struct err *e) {
     ev->time = ev->watermark = TIME_NONE;
-    return i->decoder->next(i->decoder, ev, e);
+    enum decoded d = i->decoder->next(i->decoder, ev, e);
+    if (i->is_plain) ev->time = ev->watermark = TIME_NONE;
+    return d;
 }
 
 /* The same, or what was read to learn where the input begins. */
@@ -197,7 +214,7 @@ static enum decoded hold(struct input *i) {
  * input goes first and the event is reported then. */
 static bool begin_held(
     struct inputs *in, struct input *i, int64_t *first, bool *empty, struct err *e) {
-    if (!input_open(in, i, e)) return false;
+    if (!i->decoder && !input_open(in, i, e)) return false;
     *empty = hold(i) == DECODED_END;
     *first = TIME_MIN - DAY_US;
     struct event probe = i->event;
@@ -284,14 +301,34 @@ static bool turn(struct inputs *in, struct err *e) {
     return open_current(in, e);
 }
 
-/* Are there watermarks, by --lateness or in the input? Of several files the first tells. */
-static bool find_merges(struct inputs *in, struct err *e) {
+static bool take_told(struct inputs *in, struct err *e) {
+    const struct positions *told = in->o.told;
+    in->merges = told->merges;
+    in->has_open = in->frames = told->open;
+    if (told->open) in->open_text = mem_str(slice_of(told->open));
+    if (told->open && !control_read(slice_of(told->open), &in->open, e)) return false;
+    /* Also where nothing is new: has it changed? */
+    bool is_asked = in->n == 1 && !in->o.replay && !in->o.upto;
+    return !is_asked || input_open(in, in->all, e);
+}
+
+static bool ask_first(struct inputs *in, struct err *e) {
     struct input *first = in->all;
-    in->merges = in->o.has_lateness || in->from.merges || in->upto.merges;
-    if (in->merges || !in->n || in->o.replay || (in->n > 1 && first->once)) return true;
-    if (!input_open(in, first, e)) return false;
-    in->merges = first->carries;
-    if (in->n > 1) input_close(in, first);
+    struct buf text = {0};
+    in->merges = in->o.has_lateness;
+    if (!in->n) return true;
+    if (!open_decoder(in, first, e)) return false;
+    in->has_open = first->decoder->open;
+    heed(in, first);
+    if (in->has_open) {
+        in->merges = in->merges || first->carries;
+        in->frames = first->bytes->frames;
+        control_write(&text, first->decoder->open);
+        in->open_text = mem_str(buf_slice(&text));
+        buf_free(&text);
+        if (!control_read(slice_of(in->open_text), &in->open, e)) return false;
+    }
+    if (in->n > 1 && !first->once) input_close(in, first);
     return true;
 }
 
@@ -348,7 +385,8 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     find_positions(in);
     in->blank_before = blank_at(in);
     /* A tie of watermarks goes to the input in front: the order is then one of the data. */
-    bool opened = find_merges(in, e);
+    bool opened = in->o.told ? take_told(in, e) : ask_first(in, e);
+    in->o.has_lateness = in->o.has_lateness && in->merges;
     if (in->merges) qsort(in->all, in->n, sizeof *in->all, by_path);
     if (!opened || (in->merges && !begin_all(in, e)) || !turn(in, e)) {
         inputs_close(in);
@@ -361,6 +399,8 @@ void inputs_close(struct inputs *in) {
     if (!in) return;
     for (size_t k = 0; k < in->n; k++) input_close(in, &in->all[k]);
     watermarks_free(&in->watermarks);
+    control_free(&in->open);
+    free(in->open_text);
     positions_free(&in->from);
     positions_free(&in->upto);
     free(in->fields);
@@ -491,6 +531,7 @@ static uint64_t size_now(const char *path) {
 
 struct positions inputs_at(struct inputs *in) {
     struct positions p = {.merges = in->merges, .stream = inputs_reached(in), .n = in->n};
+    if (in->open_text) p.open = mem_str(slice_of(in->open_text));
     p.of = mem_zero(in->n + 1, sizeof *p.of);
     for (size_t k = 0; k < in->n; k++) {
         struct input *i = &in->all[k];
@@ -507,7 +548,7 @@ struct positions inputs_at(struct inputs *in) {
 }
 
 const struct control *inputs_stream(const struct inputs *in) {
-    return in->n == 1 && in->all->decoder ? in->all->decoder->open : NULL;
+    return in->has_open ? &in->open : NULL;
 }
 
 bool inputs_is_empty(const struct inputs *in) {
@@ -517,9 +558,7 @@ bool inputs_is_empty(const struct inputs *in) {
     return at == 0;
 }
 
-bool inputs_is_frames(const struct inputs *in) {
-    return inputs_stream(in) && in->all->bytes->frames;
-}
+bool inputs_is_frames(const struct inputs *in) { return in->frames; }
 
 bool inputs_has_watermarks(const struct inputs *in) { return in->merges; }
 

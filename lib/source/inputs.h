@@ -18,8 +18,8 @@ struct inputs_options {
     enum format format;         /* FORMAT_AUTO: by each file's name */
     struct decode_options decode;
     struct json_scanner *scanner;
-    bool has_lateness;
-    int64_t lateness; /* µs */
+    bool has_lateness; /* where nothing is told */
+    int64_t lateness;  /* µs */
     /* Looks at each event that was decoded: sets ev->time (TIME_NONE: it needs none), or returns false where the event
      * is bad. Called for the first event of a file twice: once to learn where the file begins (`peek`: would it be
      * rejected later, it is bad now), once when it is read. NULL: all are good; not with lateness. */
@@ -31,6 +31,7 @@ struct inputs_options {
     const struct positions
         *from; /* how far they were read before, or NULL; borrowed while opening */
     const struct positions *upto;   /* where they end, whatever comes behind; or NULL, so too */
+    const struct positions *told;   /* how the stream began; NULL: the inputs tell. So too */
     struct source_journal *journal; /* where each record is kept; borrowed, may be NULL */
     struct source_journal_reader
         *replay; /* the records come from there, and no input is opened; or NULL, so too */
@@ -61,7 +62,8 @@ struct positions inputs_at(struct inputs *in);
 int64_t inputs_watermark(struct inputs *in);
 /* The same of the events alone: after DECODED_END as it was before it. */
 int64_t inputs_reached(struct inputs *in);
-/* How the only input began, where it is a stream of frames or control lines; else NULL. Lives until the first event is read. */
+/* How the stream began: the first input tells, where it is one of frames or control lines; else NULL. The times and watermarks
+ * of other inputs are heeded where the first is such a stream. */
 const struct control *inputs_stream(const struct inputs *in);
 /* Has the only input, which may be such a stream (no option says what else it is), ended without a byte? */
 bool inputs_is_empty(const struct inputs *in);

@@ -9,12 +9,14 @@
 void positions_free(struct positions *p) {
     for (size_t i = 0; i < p->n; i++) free(p->of[i].path);
     free(p->of);
+    free(p->open);
     *p = (struct positions){0};
 }
 
 struct positions positions_copy(const struct positions *p) {
     struct positions copy = *p;
     copy.of = mem_zero(p->n + 1, sizeof *copy.of);
+    if (p->open) copy.open = mem_str(slice_of(p->open));
     for (size_t i = 0; i < p->n; i++) {
         copy.of[i] = p->of[i];
         copy.of[i].path = mem_str(slice_of(p->of[i].path));

@@ -30,6 +30,7 @@ struct positions {
     size_t n;
     bool merges;    /* there are watermarks */
     int64_t stream; /* the stream's */
+    char *open;     /* how frames began, as control_write() has it, owned; NULL: text */
 };
 void positions_free(struct positions *p);
 struct positions positions_copy(const struct positions *p);

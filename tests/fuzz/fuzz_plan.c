@@ -65,6 +65,7 @@ static void must_be_same(const struct plan *a, const struct plan *b) {
     must(a->epoch == b->epoch && a->records == b->records && a->clock == b->clock);
     must(a->final == b->final && a->chain == b->chain && a->journaled == b->journaled);
     must(a->at.n == b->at.n && a->at.merges == b->at.merges && a->at.stream == b->at.stream);
+    must(!a->at.open == !b->at.open && (!a->at.open || strcmp(a->at.open, b->at.open) == 0));
     for (size_t i = 0; i < a->at.n; i++) {
         const struct input_position *x = &a->at.of[i], *y = &b->at.of[i];
         must(strcmp(x->path, y->path) == 0 && x->records == y->records && x->lines == y->lines);

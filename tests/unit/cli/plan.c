@@ -8,7 +8,7 @@
 static int here = -1;
 static struct err e;
 
-static char first[] = "a b/\xc3\xa9.gz", second[] = "b";
+static char first[] = "a b/\xc3\xa9.gz", second[] = "b", how[] = "{\"@ev\":\"open\"}";
 
 static struct plan sample(void) {
     static struct input_position of[] = {
@@ -27,7 +27,7 @@ static struct plan sample(void) {
     };
     return (struct plan){.epoch = 3,
         .records = 12,
-        .at = {of, 2, true, INT64_MAX},
+        .at = {of, 2, true, INT64_MAX, how},
         .clock = 1763085600000001,
         .final = true};
 }
@@ -43,7 +43,8 @@ static bool plans_are_same(const struct plan *a, const struct plan *b) {
     bool same = a->epoch == b->epoch && a->records == b->records && a->clock == b->clock &&
                 a->final == b->final && a->chain == b->chain && a->journal == b->journal &&
                 a->journaled == b->journaled && a->at.n == b->at.n &&
-                a->at.merges == b->at.merges && a->at.stream == b->at.stream;
+                a->at.merges == b->at.merges && a->at.stream == b->at.stream &&
+                !a->at.open == !b->at.open && (!a->at.open || strcmp(a->at.open, b->at.open) == 0);
     for (size_t i = 0; same && i < a->at.n; i++)
         same = positions_are_same(&a->at.of[i], &b->at.of[i]);
     return same;

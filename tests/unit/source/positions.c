@@ -67,6 +67,7 @@ static void note(struct reading *r, struct inputs *in, enum decoded what, const 
 /* Up to `most` records; how far it was read is the reading's next beginning. False: all was read, or it failed. */
 static bool read_on(struct reading *r, struct positions *from, size_t most) {
     r->o.from = from->n ? from : NULL;
+    r->o.told = r->o.upto ? r->o.upto : r->o.from;
     r->failed = false;
     struct inputs *in = inputs_open(&r->o, &e);
     if (!in) return !(r->failed = true);
@@ -410,10 +411,11 @@ static void positions_before_are_kept(void) {
 
 static void positions_are_found_by_path(void) {
     struct input_position of[] = {{.path = (char[]){"a"}, .records = 1}, {.path = (char[]){"b"}}};
-    struct positions p = {of, 2, true, 5}, copy = positions_copy(&p);
+    struct positions p = {of, 2, true, 5, (char[]){"open"}}, copy = positions_copy(&p);
     CHECK(positions_find(&copy, "a") == &copy.of[0] && copy.of[0].path != of[0].path);
     CHECK(positions_find(&copy, "b") == &copy.of[1] && !positions_find(&copy, "c"));
     CHECK(copy.merges && copy.stream == 5 && copy.of[0].records == 1);
+    CHECK(copy.open != p.open && strcmp(copy.open, "open") == 0);
     positions_free(&copy);
     CHECK(!copy.of && !copy.n);
 }
