@@ -73,8 +73,12 @@ def many_lines(src):
     source, dedupe, window, sink = line.stages
     several = [f"{src}.{i}.ndjson" for i in range(3)]
     rows = src.read_bytes().splitlines(keepends=True)
+    frames = [f"{name}.frames" for name in several]
     for i, name in enumerate(several):
         Path(name).write_bytes(b"".join(rows[i::3]))
+        with open(frames[i], "wb") as out:
+            subprocess.run([BUILD / "bin/evcat", *source[1][1:5], "--reject", "/dev/null", "--wire", "frames", "-q", name],
+                           check=True, stdout=out)
     read = [a for a in source[1][1:-1] if a != "--stats"]
     jq = ["jq", "-c", "--unbuffered", 'if has("@ev") then . else select(.event_type != "ORDER_PLACED") end']
 
@@ -92,6 +96,9 @@ def many_lines(src):
     yield other("ending", source, ("evdedupe", ["evdedupe", *newest, *dedupe[1][5:7], "--stats", "-q"]), sink,
                 outputs=["reject.ndjson", "dups.ndjson", "out.ndjson"]), None
     yield other("several", ("evcat", source[1][:-1] + several), dedupe, window, sink), None
+    read_frames = ("evcat", ["evcat", *source[1][5:-1], *frames])
+    yield other("frames", read_frames, dedupe, window, sink, outputs=[*SIDES[1:], "out.ndjson"]), None
+    yield other("mixed", ("evcat", [*source[1][:-1], several[0], *frames[1:]]), dedupe, window, sink), None
     yield other("alone", ("evwindow", ["evwindow", "-i", str(src), *read, *window[1][1:]]), sink,
                 outputs=["reject.ndjson", "late.ndjson", "out.ndjson"]), lacks("evwindow", "--max-per-trigger")
     yield other("gzip", source, dedupe, window, into("out.ndjson.gz"), outputs=[*SIDES, "out.ndjson.gz"]), None
