@@ -194,7 +194,7 @@ static bool drop_line(struct csv *c, struct err *e) {
  * that were seen. */
 static enum decoded too_long(struct csv *c, struct event *ev, struct err *e) {
     c->shown.n = 0;
-    buf_add_slice(&c->shown, reader_shown(&c->in));
+    buf_add_slice(&c->shown, reader_shown(&c->in, c->in.p + c->in.at));
     bool quoted = c->fed > 0;
     broken_row(c, c->fed, ev, e, "");
     if (!quoted && !drop_line(c, e)) return DECODED_FAILED;

@@ -173,7 +173,7 @@ static enum part pass_value(struct documents *d, struct err *e) {
 static void drop_seen(struct documents *d) {
     if (!d->too_long) {
         d->shown.n = 0;
-        buf_add_slice(&d->shown, reader_shown(&d->in));
+        buf_add_slice(&d->shown, reader_shown(&d->in, d->in.p + d->in.at));
         d->too_long = true;
     }
     d->in.at += d->seen;

@@ -47,6 +47,10 @@ struct frames {
     struct judge judge;
     enum frame_type type;
     size_t end; /* of the chunk at hand, in the buffer; in.at when it is used up */
+    /* Of one that is over the limit, so many bytes are still to be read over, from in.at on. */
+    size_t skipping;
+    bool is_checked;
+    uint32_t sum, sum_so_far;
     uint64_t record;
 };
 
@@ -98,8 +102,15 @@ static enum decoded next_chunk(struct frames *f, struct err *e) {
         kind >> 16 & ~(unsigned)FRAME_CHECKED)
         return damaged("a chunk of a type that is not known here", e);
     if (f->judge.ended) return judge_beyond(e);
-    if (n > FRAME_MOST && n > in->max_line + RECORD_BYTES + 1)
-        return damaged("a chunk is too long", e);
+    if (n > FRAME_MOST && n > in->max_line + RECORD_BYTES + 1) {
+        in->at += FRAME_HEADER_BYTES;
+        f->end = in->at;
+        f->skipping = n;
+        f->is_checked = kind >> 16;
+        f->sum = sum;
+        f->sum_so_far = crc(NULL, 0);
+        return f->type == FRAME_DATA ? DECODED_EVENT : damaged("a control record is too long", e);
+    }
     d = need(f, FRAME_HEADER_BYTES + (size_t)n, e);
     if (d != DECODED_EVENT) return d;
     in->at += FRAME_HEADER_BYTES;
@@ -138,7 +149,7 @@ static enum decoded judge_slowly(struct frames *f, struct event *ev, struct err 
     struct slice text = ev->text;
     if (memchr(text.p, '\n', text.n)) return damaged("a record with a newline in it", e);
     if (text.n > f->in.max_line) {
-        if (text.n > TOO_LONG_SHOWN) ev->text.n = TOO_LONG_SHOWN;
+        ev->text = reader_shown(&f->in, text.p);
         return reader_too_long(&f->in, ev, e);
     }
     enum decoded d = judge_text(&f->judge, text, f->in.p + f->in.end + JSON_SLACK, ev, e);
@@ -146,22 +157,64 @@ static enum decoded judge_slowly(struct frames *f, struct event *ev, struct err 
                                                       : d;
 }
 
-static enum decoded read_record(struct frames *f, struct event *ev, struct err *e) {
-    struct reader *in = &f->in;
-    const char *p = in->p + in->at, *end = in->p + f->end;
-    size_t left = f->end - in->at, scanned, n = left < RECORD_BYTES ? left : frames_get32(p);
-    if (left < RECORD_BYTES + 1 || n > left - RECORD_BYTES - 1 || p[RECORD_BYTES + n] != '\n')
-        return damaged("a record does not end where it should", e);
+static enum decoded misplaced(struct err *e) {
+    return damaged("a record does not end where it should", e);
+}
+
+static inline enum decoded read_head(
+    struct frames *f, const char *p, struct event *ev, struct err *e) {
     if (frames_get32(p + 4)) return damaged("a record of a shape that was not declared", e);
     ev->time = (int64_t)frames_get64(p + 8);
     ev->watermark = (int64_t)frames_get64(p + 16);
     if (!is_time(ev->time) || ev->watermark > TIME_MAX) return damaged("a time out of range", e);
     ev->line = ++f->record;
+    return DECODED_EVENT;
+}
+
+/* A chunk over the limit holds one event, of which the beginning is shown. */
+static enum decoded begin_skipping(struct frames *f, struct event *ev, struct err *e) {
+    struct reader *in = &f->in;
+    enum decoded d = need(f, RECORD_BYTES + TOO_LONG_SHOWN + 1, e);
+    if (d == DECODED_END) return judge_truncated(&f->judge, e);
+    if (d != DECODED_EVENT) return d;
+    const char *p = in->p + in->at;
+    f->end = in->at;
+    if (frames_get32(p) + (size_t)RECORD_BYTES + 1 != f->skipping) return misplaced(e);
+    d = read_head(f, p, ev, e);
+    ev->text = reader_shown(in, p + RECORD_BYTES);
+    return d == DECODED_EVENT ? reader_too_long(in, ev, e) : d;
+}
+
+static enum decoded skip(struct frames *f, struct err *e) {
+    struct reader *in = &f->in;
+    while (f->skipping) {
+        enum decoded d = need(f, 1, e);
+        if (d == DECODED_END) return judge_truncated(&f->judge, e);
+        if (d != DECODED_EVENT) return d;
+        size_t n = in->end - in->at < f->skipping ? in->end - in->at : f->skipping;
+        f->sum_so_far = (uint32_t)crc32_z(f->sum_so_far, (const unsigned char *)in->p + in->at, n);
+        in->at += n;
+        f->skipping -= n;
+    }
+    f->end = in->at;
+    if (f->is_checked && f->sum_so_far != f->sum) return damaged("checksum of a chunk", e);
+    return in->p[in->at - 1] == '\n' ? DECODED_EVENT : misplaced(e);
+}
+
+static enum decoded read_record(struct frames *f, struct event *ev, struct err *e) {
+    struct reader *in = &f->in;
+    const char *p = in->p + in->at, *end = in->p + f->end;
+    size_t left = f->end - in->at, scanned, n = left < RECORD_BYTES ? left : frames_get32(p);
+    if (left < RECORD_BYTES + 1 || n > left - RECORD_BYTES - 1 || p[RECORD_BYTES + n] != '\n')
+        return misplaced(e);
+    enum decoded head = read_head(f, p, ev, e);
+    if (head != DECODED_EVENT) return head;
     in->at += RECORD_BYTES + n + 1;
     ev->text = (struct slice){p + RECORD_BYTES, n};
     ev->fields = judge_fields(&f->judge);
     const char *newline = json_scan_line(f->judge.scanner, ev->text.p, end, ev->fields, &scanned);
-    if (newline == ev->text.p + n && !judge_is_control(&f->judge)) return DECODED_EVENT;
+    if (newline == ev->text.p + n && n <= in->max_line && !judge_is_control(&f->judge))
+        return DECODED_EVENT;
     return judge_slowly(f, ev, e);
 }
 
@@ -169,9 +222,14 @@ static enum decoded frames_next(struct decoder *d, struct event *ev, struct err 
     struct frames *f = (struct frames *)d;
     ev->source = f->in.in->name;
     ev->line = f->record;
+    if (__builtin_expect(f->skipping > 0, 0)) {
+        enum decoded skipped = skip(f, e);
+        if (skipped != DECODED_EVENT) return skipped;
+    }
     while (f->in.at == f->end) {
         enum decoded chunk = next_chunk(f, e);
         if (chunk != DECODED_EVENT) return chunk;
+        if (f->skipping) return begin_skipping(f, ev, e);
         if (f->type == FRAME_CONTROL) return read_control(f, ev, e);
     }
     return read_record(f, ev, e);
@@ -189,6 +247,7 @@ struct decoder *frames_open(
     struct frames *f = mem_zero(1, sizeof *f);
     f->base = (struct decoder){.begin = frames_begin, .next = frames_next, .close = frames_close};
     reader_init(&f->in, in, o->max_line);
+    if (f->in.most < FRAME_MOST + READER_ROOM) f->in.most = FRAME_MOST + READER_ROOM;
     judge_init(&f->judge, scanner, o);
     return &f->base;
 }

@@ -23,11 +23,11 @@ static bool is_blank(struct slice s) {
 static enum decoded take_line(
     struct lines *l, size_t n, size_t newline, struct event *ev, struct err *e) {
     struct reader *in = &l->in;
-    struct slice text = {in->p + in->at, n}, shown = reader_shown(in);
+    struct slice text = {in->p + in->at, n};
     in->at += n + newline;
     ev->line = ++l->line;
     if (n > in->max_line) {
-        ev->text = shown;
+        ev->text = reader_shown(in, text.p);
         return reader_too_long(in, ev, e);
     }
     if (is_blank(text)) {
@@ -66,7 +66,7 @@ static inline enum decoded next_line(struct lines *l, struct event *ev, struct e
  * follows up to the newline is read and dropped. */
 static enum decoded begin_skipping(struct lines *l, struct event *ev, struct err *e) {
     struct reader *in = &l->in;
-    ev->text = reader_shown(in);
+    ev->text = reader_shown(in, in->p + in->at);
     ev->line = ++l->line;
     in->at = in->end;
     l->skipping = true;
@@ -100,7 +100,8 @@ static bool lines_begin(struct decoder *d, struct err *e) {
         struct slice has = {in->p + in->at, in->end - in->at};
         size_t n = has.n < strlen(OPEN_LINE) ? has.n : strlen(OPEN_LINE);
         const char *newline = memchr(has.p, '\n', has.n);
-        if (memcmp(has.p, OPEN_LINE, n) != 0 || has.n > in->max_line) return true;
+        if (memcmp(has.p, OPEN_LINE, n) != 0) return true;
+        if ((newline ? (size_t)(newline - has.p) : has.n) > in->max_line) return true;
         if (in->eof && !newline) return n < TOLD || judge_truncated(&l->judge, e) == DECODED_END;
         if (!newline && !fill(l, e)) return false;
         if (!newline) continue;

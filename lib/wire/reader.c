@@ -5,6 +5,7 @@
 void reader_init(struct reader *r, struct bytes *in, size_t max_line) {
     *r = (struct reader){
         .in = in, .cap = READER_ROOM, .max_line = max_line ? max_line : MAX_LINE_DEFAULT};
+    r->most = r->max_line + READER_ROOM;
     r->p = mem_alloc(r->cap + JSON_SLACK);
 }
 
@@ -18,8 +19,7 @@ static void make_room(struct reader *r) {
     r->end -= r->at;
     r->at = 0;
     if (r->cap - r->end >= r->cap / 4) return;
-    size_t most = r->max_line + READER_ROOM;
-    r->cap = r->cap < most / 2 ? r->cap * 2 : most;
+    r->cap = r->cap < r->most / 2 ? r->cap * 2 : r->most;
     r->p = mem_grow(r->p, r->cap + JSON_SLACK, 1);
 }
 
@@ -64,9 +64,10 @@ enum decoded decoded_bad(struct event *ev, const char *code) {
     return DECODED_BAD;
 }
 
-struct slice reader_shown(const struct reader *r) {
-    return (struct slice){
-        r->p + r->at, r->max_line < TOO_LONG_SHOWN ? r->max_line : TOO_LONG_SHOWN};
+struct slice reader_shown(const struct reader *r, const char *p) {
+    size_t n = r->max_line < TOO_LONG_SHOWN ? r->max_line : TOO_LONG_SHOWN;
+    for (int i = 0; i < 3 && ((unsigned char)p[n] & 0xC0) == 0x80; i++) n--;
+    return (struct slice){p, n};
 }
 
 enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e) {

@@ -17,6 +17,7 @@ struct reader {
     size_t cap; /* without the slack */
     size_t at, end;
     size_t max_line;
+    size_t most; /* that cap may grow to */
     bool started, eof;
 };
 
@@ -24,16 +25,17 @@ void reader_init(struct reader *r, struct bytes *in, size_t max_line);
 void reader_free(struct reader *r); /* closes the bytes */
 
 /* Moves what is left to the front (at becomes 0) and reads once behind it; sets eof when
- * nothing came. The buffer grows while `at` stays, so that the caller bounds it: end - at <=
- * max_line before the call. The first call reads at least three bytes, skips a byte order mark
+ * nothing came. The buffer grows while `at` stays, so that the caller bounds it: end - at <
+ * most before the call. The first call reads at least three bytes, skips a byte order mark
  * and refuses UTF-16. *fresh is where the new bytes begin. */
 bool reader_fill(struct reader *r, size_t *fresh, struct err *e);
 
 /* Behind the last newline of [from, end), or 0. */
 size_t reader_last_line_end(const struct reader *r, size_t from);
 
-/* What an envelope shows of a line over the limit: as much however the reads fell. */
-struct slice reader_shown(const struct reader *r);
+/* What an envelope shows of a line over the limit, which begins at p: as much however the reads fell, and no part of a
+ * character of UTF-8. */
+struct slice reader_shown(const struct reader *r, const char *p);
 /* Says `longer than 16 MiB (--max-line)`; returns DECODED_BAD. */
 enum decoded reader_too_long(const struct reader *r, struct event *ev, struct err *e);
 
