@@ -365,7 +365,7 @@ void epochs_choose_inputs(struct stage *st, struct inputs_options *o) {
     o->journal = replays ? NULL : ep->journal;
     o->replay = ep->replayed;
     o->from = ep->position.epoch ? &ep->position.at : NULL;
-    o->upto = replays && !ep->replayed ? &ep->replay.at : NULL;
+    o->upto = replays && !ep->replayed;
     o->told = replays ? &ep->replay.at : o->from;
     o->decode.whole_lines = !replays && !st->o.final;
     ep->base = 0;

@@ -69,8 +69,8 @@ void epochs_salvage(struct stage *st) {
 }
 
 static void cut(struct stage *st) {
+    inputs_meet_ends(st->inputs); /* which may make due what is held */
     stage_check_epoch(st);
-    inputs_meet_ends(st->inputs);
     epochs_plan(st, false);
     epochs_close(st, st->epochs->position.epoch, false);
     begin_epoch(st);
@@ -107,10 +107,14 @@ static void check_replay(struct stage *st) {
         epochs_fail(st, ep->replay.journaled ? EXIT_CONFIG : EXIT_BAD_DATA,
             "less can be read of an epoch than was planned; put back what is missing, or begin "
             "anew with --reset-state");
-    if (ep->replay.journaled) return; /* the journal has its own checksum */
     struct positions at = inputs_at(st->inputs);
     struct position_index planned = position_index_new(&ep->replay.at);
-    for (size_t i = 0; i < at.n; i++) {
+    if (at.stream != ep->replay.at.stream)
+        epochs_fail(st, EXIT_BUG,
+            "an epoch that is read again comes to another watermark than was planned: begin anew "
+            "with --reset-state");
+    /* The journal has its own checksum. */
+    for (size_t i = 0; i < at.n && !ep->replay.journaled; i++) {
         const struct input_position *want = position_index_find(&planned, at.of[i].path);
         struct err e;
         if (want && want->records == at.of[i].records && want->check == at.of[i].check) continue;

@@ -28,6 +28,7 @@ static struct json_t *save_position(const struct input_position *p) {
     members_set_hash(o, "before", p->before);
     members_set_number(o, "last", (int64_t)p->last);
     members_set_number(o, "watermark", p->watermark);
+    members_set_number(o, "first", p->first);
     return o;
 }
 
@@ -77,7 +78,8 @@ static struct input_position restore_position(const struct json_t *o) {
         .check = members_hash(o, "check"),
         .before = members_hash(o, "before"),
         .last = (uint64_t)members_number(o, "last"),
-        .watermark = members_number(o, "watermark")};
+        .watermark = members_number(o, "watermark"),
+        .first = members_number(o, "first")};
 }
 
 bool plan_read(int folder, uint64_t epoch, struct plan *p, struct err *e) {

@@ -20,7 +20,8 @@ struct input {
     struct err err;
     struct input_position at; /* with is_resumed; its path is ours */
     uint64_t blank_before;    /* empty lines that the decoder does not count; it may wrap */
-    const struct input_position *upto;
+    const struct input_position *planned; /* of the epoch that comes again, or NULL; and so where */
+    const struct input_position *upto;    /* it ends, unless its records come from elsewhere */
 };
 
 struct inputs {
@@ -37,10 +38,10 @@ struct inputs {
     int64_t at_hand; /* the time of the event that may still be rejected, or TIME_NONE */
     int64_t reached; /* the stream's watermark when the last input was at its end */
     uint64_t taken;  /* records */
-    uint64_t blank, done, total; /* of inputs that are closed; total: of all, 0 when unknown */
-    uint64_t blank_before;       /* of all, by earlier runs */
-    struct positions from, upto; /* copies */
-    struct event next;           /* of the replay, read already */
+    uint64_t blank, done, total;    /* of inputs that are closed; total: of all, 0 when unknown */
+    uint64_t blank_before;          /* of all, by earlier runs */
+    struct positions from, planned; /* copies */
+    struct event next;              /* of the replay, read already */
     enum decoded next_is;
     size_t next_of;
     bool next_carries, has_next;
@@ -79,8 +80,9 @@ static bool open_decoder(struct inputs *in, struct input *i, struct err *e) {
 
 static void heed(const struct inputs *in, struct input *i) {
     const struct control *open = i->decoder->open;
-    i->is_plain = open && !in->has_open;
-    i->carries = open && in->has_open && open->watermarks;
+    bool heeded = in->has_open && (in->open.time.field || in->open.watermarks);
+    i->is_plain = open && !heeded;
+    i->carries = open && heeded && open->watermarks;
 }
 
 static bool input_open(struct inputs *in, struct input *i, struct err *e) {
@@ -249,23 +251,24 @@ static bool is_at_end(const struct inputs *in, const struct input *i) {
     return stat(i->path, &st) == 0 && (uint64_t)st.st_size == i->at.size;
 }
 
+/* The watermark with which an input is merged; TIME_END where it is at its end. */
+static bool find_first(struct inputs *in, struct input *i, int64_t own, struct err *e) {
+    bool empty = is_at_end(in, i), known = empty || i->at.begun || in->n == 1 || in->o.replay;
+    if (!known && !(i->once ? begin_held : begin_file)(in, i, &own, &empty, e)) return false;
+    if (empty) input_close(in, i);
+    i->at.first = empty ? TIME_END : own;
+    return true;
+}
+
 static bool begin_one(struct inputs *in, size_t k, struct err *e) {
     struct input *i = &in->all[k];
-    int64_t first = i->at.begun ? i->at.watermark : TIME_MIN - DAY_US;
-    bool empty = is_at_end(in, i);
-    bool known = i->at.begun || (is_read(i) && i->upto->ended);
-    bool ok = empty || known || in->n == 1 || in->o.replay ? true
-              : i->once                                    ? begin_held(in, i, &first, &empty, e)
-                                                           : begin_file(in, i, &first, &empty, e);
-    if (!ok) return false;
-    if (empty) {
-        input_close(in, i);
-        in->watermarks.of[k] = first;
-        i->at.ended = true;
-    } else {
-        watermarks_begin(&in->watermarks, k, first);
-    }
+    int64_t own = i->at.begun ? i->at.watermark : TIME_MIN - DAY_US;
+    if (i->planned) i->at.first = i->planned->first;
+    else if (!find_first(in, i, own, e)) return false;
     i->at.begun = true;
+    i->at.ended = i->at.first == TIME_END;
+    if (i->at.ended) in->watermarks.of[k] = own;
+    else watermarks_begin(&in->watermarks, k, i->at.first);
     return true;
 }
 
@@ -319,43 +322,43 @@ static bool ask_first(struct inputs *in, struct err *e) {
     if (!in->n) return true;
     if (!open_decoder(in, first, e)) return false;
     in->has_open = first->decoder->open;
-    heed(in, first);
     if (in->has_open) {
-        in->merges = in->merges || first->carries;
         in->frames = first->bytes->frames;
         control_write(&text, first->decoder->open);
         in->open_text = mem_str(buf_slice(&text));
         buf_free(&text);
         if (!control_read(slice_of(in->open_text), &in->open, e)) return false;
     }
+    heed(in, first);
+    in->merges = in->merges || first->carries;
     if (in->n > 1 && !first->once) input_close(in, first);
     return true;
 }
 
 /* How far was it read before, and how far is it to be read? */
-static void find_position(
-    struct input *i, const struct input_position *from, const struct input_position *upto) {
+static void find_position(struct input *i, const struct input_position *from) {
     if (from) i->at = *from;
     i->at.absent = false;
     /* What cannot be read again begins anew each time; only its watermark stays. */
     if (from && i->once)
         i->at = (struct input_position){.begun = from->begun, .watermark = from->watermark};
     i->at.path = (char *)(uintptr_t)i->path;
-    i->upto = upto;
 }
 
 static void find_positions(struct inputs *in) {
+    bool again = in->o.upto || in->o.replay;
     if (in->o.from) in->from = positions_copy(in->o.from);
-    if (in->o.upto) in->upto = positions_copy(in->o.upto);
+    if (again && in->o.told) in->planned = positions_copy(in->o.told);
     struct position_index from = position_index_new(&in->from),
-                          upto = position_index_new(&in->upto);
+                          planned = position_index_new(&in->planned);
     for (size_t k = 0; k < in->n; k++) {
-        const char *path = in->all[k].path;
-        find_position(
-            &in->all[k], position_index_find(&from, path), position_index_find(&upto, path));
+        struct input *i = &in->all[k];
+        find_position(i, position_index_find(&from, i->path));
+        i->planned = position_index_find(&planned, i->path);
+        i->upto = in->o.upto ? i->planned : NULL;
     }
     position_index_free(&from);
-    position_index_free(&upto);
+    position_index_free(&planned);
 }
 
 static uint64_t blank_at(const struct inputs *in) {
@@ -402,7 +405,7 @@ void inputs_close(struct inputs *in) {
     control_free(&in->open);
     free(in->open_text);
     positions_free(&in->from);
-    positions_free(&in->upto);
+    positions_free(&in->planned);
     free(in->fields);
     free(in->all);
     free(in);
@@ -412,7 +415,7 @@ void inputs_close(struct inputs *in) {
 static void note_end(struct input *i) {
     uint64_t at;
     if (i->decoder) source_position(i->bytes, &at, &i->at.size);
-    if (i->upto) i->at.trailing = i->upto->trailing;
+    if (i->planned) i->at.trailing = i->planned->trailing;
     else if (i->decoder) i->at.trailing = i->blank_before + i->decoder->blank - i->at.blank;
     i->at.ended = true;
     i->at.left = i->decoder && i->decoder->left;
@@ -451,6 +454,14 @@ static void obey(struct inputs *in, const struct control *c) {
         watermarks_seen(&in->watermarks, c->watermark);
 }
 
+/* Has the epoch that comes again ended here, and not the input? */
+static bool was_cut(struct inputs *in) {
+    const struct input *i = in->current;
+    if (!in->o.replay) return i->upto && !i->upto->ended;
+    look_at_next(in);
+    return in->next_is == DECODED_END && in->next_of >= in->n;
+}
+
 void inputs_forget(struct inputs *in) { in->at_hand = TIME_NONE; }
 
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
@@ -459,6 +470,7 @@ enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e) {
     while (in->current) {
         enum decoded d = in->o.is_resumed ? fetch_on(in, ev, e) : fetch(in->current, ev, e);
         if (d == DECODED_END) {
+            if (was_cut(in)) return d;
             finish_current(in);
             if (!open_current(in, e)) return DECODED_FAILED;
             continue;
@@ -503,23 +515,23 @@ static bool is_at_its_end(struct inputs *in, struct input *i) {
     return false;
 }
 
-static bool is_met(struct inputs *in) {
+/* The journal has only the ends that an event was behind. */
+static bool meets_end(struct inputs *in) {
     struct input *i = in->current;
-    if (in->o.upto) return is_read(i) && i->upto->ended && !i->at.ended;
-    if (!in->o.replay) return is_at_its_end(in, i);
-    look_at_next(in);
-    return in->next_is == DECODED_END && in->next_of < in->n;
+    const struct input_position *p = i->planned;
+    struct event ev;
+    struct err e;
+    if (in->o.replay) look_at_next(in);
+    if (in->o.replay && in->next_is == DECODED_END && in->next_of < in->n)
+        return fetch_replayed(in, &ev, &e) == DECODED_END;
+    if (p) return !i->once && p->records == i->at.records && p->ended && !i->at.ended;
+    return is_at_its_end(in, i);
 }
 
 void inputs_meet_ends(struct inputs *in) {
     settle(in);
     if (in->n > 1 && in->current) choose(in);
-    while (in->current && is_met(in)) {
-        struct event ev;
-        struct err e;
-        if (in->o.replay) (void)fetch_replayed(in, &ev, &e);
-        finish_current(in);
-    }
+    while (in->current && meets_end(in)) finish_current(in);
 }
 
 uint64_t inputs_taken(const struct inputs *in) { return in->taken; }
@@ -537,11 +549,14 @@ struct positions inputs_at(struct inputs *in) {
         struct input *i = &in->all[k];
         if (in->merges) i->at.watermark = in->watermarks.of[k];
         p.of[k] = i->at;
+        i->at.first = i->at.ended ? TIME_END : i->at.watermark;
         if (i->decoder && !i->at.ended) p.of[k].size = size_now(i->path);
         /* Nobody can bring back the rest, and what has its name later is another. */
         if (i->once)
-            p.of[k] = (struct input_position){
-                .begun = i->at.begun, .watermark = i->at.watermark, .ended = true};
+            p.of[k] = (struct input_position){.begun = i->at.begun,
+                .first = p.of[k].first,
+                .watermark = i->at.watermark,
+                .ended = true};
         p.of[k].path = mem_str(slice_of(i->path));
     }
     return p;

@@ -30,8 +30,10 @@ struct inputs_options {
     bool is_resumed;
     const struct positions
         *from; /* how far they were read before, or NULL; borrowed while opening */
-    const struct positions *upto;   /* where they end, whatever comes behind; or NULL, so too */
-    const struct positions *told;   /* how the stream began; NULL: the inputs tell. So too */
+    /* How the stream began, and of an epoch that comes again (upto, replay) what was planned; NULL: the inputs tell. So
+     * too. */
+    const struct positions *told;
+    bool upto;                      /* they end where that was, whatever comes behind */
     struct source_journal *journal; /* where each record is kept; borrowed, may be NULL */
     struct source_journal_reader
         *replay; /* the records come from there, and no input is opened; or NULL, so too */
@@ -54,7 +56,7 @@ void inputs_forget(struct inputs *in);
 void inputs_meet_ends(struct inputs *in);
 /* Records that were taken since the inputs were opened. */
 uint64_t inputs_taken(const struct inputs *in);
-/* How far all were read; owned by the caller. With is_resumed. */
+/* How far all were read; owned by the caller. With is_resumed. Where an input begins that is merged is from now on told of here. */
 struct positions inputs_at(struct inputs *in);
 
 /* The stream's watermark now, behind the event at hand: TIME_NONE without lateness, TIME_END after DECODED_END,

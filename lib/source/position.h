@@ -22,6 +22,7 @@ struct input_position {
     uint64_t before;          /* of all but the last, */
     uint64_t last;            /* and how many bytes that one has; 0: not known */
     int64_t watermark;        /* its own */
+    int64_t first;            /* the same when the epoch began; TIME_END: it was at its end */
 };
 
 /* Of several inputs, with their stream. */

@@ -70,7 +70,8 @@ static void must_be_same(const struct plan *a, const struct plan *b) {
         const struct input_position *x = &a->at.of[i], *y = &b->at.of[i];
         must(strcmp(x->path, y->path) == 0 && x->records == y->records && x->lines == y->lines);
         must(x->offset == y->offset && x->size == y->size && x->check == y->check);
-        must(x->before == y->before && x->last == y->last && x->watermark == y->watermark);
+        must(x->before == y->before && x->last == y->last && x->watermark == y->watermark &&
+             x->first == y->first);
         must(x->begun == y->begun && x->ended == y->ended && x->blank == y->blank &&
              x->trailing == y->trailing);
     }

@@ -22,7 +22,8 @@ static struct plan sample(void) {
             .check = UINT64_MAX,
             .before = 1,
             .last = 7,
-            .watermark = -5},
+            .watermark = -5,
+            .first = INT64_MIN + 1},
         {.path = second, .watermark = TIME_NONE},
     };
     return (struct plan){.epoch = 3,
@@ -36,7 +37,7 @@ static bool positions_are_same(const struct input_position *a, const struct inpu
     return strcmp(a->path, b->path) == 0 && a->begun == b->begun && a->ended == b->ended &&
            a->records == b->records && a->lines == b->lines && a->offset == b->offset &&
            a->size == b->size && a->check == b->check && a->before == b->before &&
-           a->last == b->last && a->watermark == b->watermark;
+           a->last == b->last && a->watermark == b->watermark && a->first == b->first;
 }
 
 static bool plans_are_same(const struct plan *a, const struct plan *b) {

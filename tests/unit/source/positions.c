@@ -51,7 +51,8 @@ static bool accept(void *ctx, struct event *ev, bool peek, struct err *why) {
 
 struct reading {
     struct inputs_options o;
-    struct buf seen; /* a line for each record */
+    const struct positions *again; /* what was planned, or NULL */
+    struct buf seen;               /* a line for each record */
     bool failed;
 };
 
@@ -67,7 +68,8 @@ static void note(struct reading *r, struct inputs *in, enum decoded what, const 
 /* Up to `most` records; how far it was read is the reading's next beginning. False: all was read, or it failed. */
 static bool read_on(struct reading *r, struct positions *from, size_t most) {
     r->o.from = from->n ? from : NULL;
-    r->o.told = r->o.upto ? r->o.upto : r->o.from;
+    r->o.told = r->again ? r->again : r->o.from;
+    r->o.upto = r->again;
     r->failed = false;
     struct inputs *in = inputs_open(&r->o, &e);
     if (!in) return !(r->failed = true);
@@ -120,7 +122,7 @@ static void check_in_runs(struct reading *r) {
             struct reading again = *r;
             struct positions begin = positions_copy(&before);
             again.seen = seen;
-            again.o.upto = &at;
+            again.again = &at;
             CHECK(!read_on(&again, &begin, SIZE_MAX) && !again.failed);
             CHECK(slice_eq(
                 buf_slice(&again.seen), (struct slice){r->seen.p + from, r->seen.n - from}));
