@@ -109,10 +109,6 @@ static void check_replay(struct stage *st) {
             "anew with --reset-state");
     struct positions at = inputs_at(st->inputs);
     struct position_index planned = position_index_new(&ep->replay.at);
-    if (at.stream != ep->replay.at.stream)
-        epochs_fail(st, EXIT_BUG,
-            "an epoch that is read again comes to another watermark than was planned: begin anew "
-            "with --reset-state");
     /* The journal has its own checksum. */
     for (size_t i = 0; i < at.n && !ep->replay.journaled; i++) {
         const struct input_position *want = position_index_find(&planned, at.of[i].path);
@@ -122,6 +118,10 @@ static void check_replay(struct stage *st) {
         err_at(&e, "%s", at.of[i].path);
         stage_fail(st, &e);
     }
+    if (at.stream != ep->replay.at.stream)
+        epochs_fail(st, EXIT_BUG,
+            "an epoch that is read again comes to another watermark than was planned: begin anew "
+            "with --reset-state");
     position_index_free(&planned);
     positions_free(&at);
 }
