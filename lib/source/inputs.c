@@ -172,6 +172,7 @@ static void take(struct inputs *in, struct input *i, enum decoded what, const st
     if (what == DECODED_BAD && strcmp(ev->bad_code, "too_long") == 0) i->at.last = 0;
     i->at.lines = ev->line;
     i->at.trailing = 0;
+    i->at.ended = false;
     if (i->decoder) i->at.blank = i->blank_before + i->decoder->blank;
     bool known = i->decoder && i->decoder->offset;
     i->at.offset = known ? i->decoder->offset(i->decoder) : 0;
