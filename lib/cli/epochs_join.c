@@ -210,7 +210,9 @@ bool epochs_have_read(const struct stage *st) {
 }
 
 /* Was it at its end before the plan, too? It may be gone since. */
-static bool was_over(const struct position_index *before, const struct input_position *at) {
+static bool was_over(
+    const struct plan *p, const struct position_index *before, const struct input_position *at) {
+    if (p->at.merges) return at->first == TIME_END;
     const struct input_position *was = position_index_find(before, at->path);
     return was && was->ended && at->ended && was->records == at->records;
 }
@@ -221,7 +223,7 @@ static struct source_list paths_of(const struct plan *p, const struct positions 
     struct position_index index = position_index_new(before);
     for (size_t i = 0; i < p->at.n; i++) {
         const struct input_position *at = &p->at.of[i];
-        if (!at->absent && (p->journaled || !was_over(&index, at)))
+        if (!at->absent && (p->journaled || !was_over(p, &index, at)))
             l.paths[l.n++] = mem_str(slice_of(at->path));
     }
     position_index_free(&index);

@@ -15,6 +15,7 @@ static struct json_t *save_position(const struct input_position *p) {
     struct json_t *o = members_new();
     members_set_text(o, "path", slice_of(p->path));
     if (p->absent) members_set_flag(o, "absent", true);
+    members_set_flag(o, "once", p->once);
     members_set_flag(o, "begun", p->begun);
     members_set_flag(o, "ended", p->ended);
     members_set_flag(o, "left", p->left);
@@ -66,6 +67,7 @@ bool plan_write(int folder, const struct plan *p, struct err *e) {
 static struct input_position restore_position(const struct json_t *o) {
     return (struct input_position){.path = mem_str(members_text(o, "path")),
         .absent = members_flag(o, "absent"),
+        .once = members_flag(o, "once"),
         .begun = members_flag(o, "begun"),
         .ended = members_flag(o, "ended"),
         .left = members_flag(o, "left"),

@@ -354,12 +354,22 @@ static void find_positions(struct inputs *in) {
                           planned = position_index_new(&in->planned);
     for (size_t k = 0; k < in->n; k++) {
         struct input *i = &in->all[k];
-        find_position(i, position_index_find(&from, i->path));
         i->planned = position_index_find(&planned, i->path);
+        i->once = i->planned ? i->planned->once : !source_is_regular(i->path);
+        find_position(i, position_index_find(&from, i->path));
         i->upto = in->o.upto ? i->planned : NULL;
     }
     position_index_free(&from);
     position_index_free(&planned);
+}
+
+static void find_total(struct inputs *in) {
+    bool known = true;
+    for (size_t k = 0; k < in->n; k++) {
+        struct stat st;
+        known = known && !in->all[k].once && stat(in->all[k].path, &st) == 0;
+        in->total = known ? in->total + (uint64_t)st.st_size : 0;
+    }
 }
 
 static uint64_t blank_at(const struct inputs *in) {
@@ -378,15 +388,9 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e) {
     in->n = o->sources.n;
     in->at_hand = in->reached = TIME_NONE;
     in->all = mem_zero(in->n, sizeof *in->all);
-    bool known = true;
-    for (size_t k = 0; k < in->n; k++) {
-        struct stat st;
-        in->all[k].path = o->sources.paths[k];
-        in->all[k].once = !source_is_regular(in->all[k].path);
-        known = known && !in->all[k].once && stat(in->all[k].path, &st) == 0;
-        in->total = known ? in->total + (uint64_t)st.st_size : 0;
-    }
+    for (size_t k = 0; k < in->n; k++) in->all[k].path = o->sources.paths[k];
     find_positions(in);
+    find_total(in);
     in->blank_before = blank_at(in);
     /* A tie of watermarks goes to the input in front: the order is then one of the data. */
     bool opened = in->o.told ? take_told(in, e) : ask_first(in, e);
@@ -554,7 +558,8 @@ struct positions inputs_at(struct inputs *in) {
         if (i->decoder && !i->at.ended) p.of[k].size = size_now(i->path);
         /* Nobody can bring back the rest, and what has its name later is another. */
         if (i->once)
-            p.of[k] = (struct input_position){.begun = i->at.begun,
+            p.of[k] = (struct input_position){.once = true,
+                .begun = i->at.begun,
                 .first = p.of[k].first,
                 .watermark = i->at.watermark,
                 .ended = true};

@@ -10,6 +10,7 @@
 struct input_position {
     char *path;       /* owned */
     bool absent;      /* none of the inputs that are read now; kept for when it comes back */
+    bool once;        /* it cannot be read again */
     bool begun;       /* its watermark is known */
     bool ended;       /* its end was met */
     bool left;        /* what stood behind the last newline then was not read */

@@ -72,8 +72,8 @@ static void must_be_same(const struct plan *a, const struct plan *b) {
         must(x->offset == y->offset && x->size == y->size && x->check == y->check);
         must(x->before == y->before && x->last == y->last && x->watermark == y->watermark &&
              x->first == y->first);
-        must(x->begun == y->begun && x->ended == y->ended && x->blank == y->blank &&
-             x->trailing == y->trailing);
+        must(x->once == y->once && x->begun == y->begun && x->ended == y->ended &&
+             x->blank == y->blank && x->trailing == y->trailing);
     }
 }
 

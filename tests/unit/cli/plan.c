@@ -24,7 +24,7 @@ static struct plan sample(void) {
             .last = 7,
             .watermark = -5,
             .first = INT64_MIN + 1},
-        {.path = second, .watermark = TIME_NONE},
+        {.path = second, .once = true, .watermark = TIME_NONE},
     };
     return (struct plan){.epoch = 3,
         .records = 12,
@@ -34,10 +34,11 @@ static struct plan sample(void) {
 }
 
 static bool positions_are_same(const struct input_position *a, const struct input_position *b) {
-    return strcmp(a->path, b->path) == 0 && a->begun == b->begun && a->ended == b->ended &&
-           a->records == b->records && a->lines == b->lines && a->offset == b->offset &&
-           a->size == b->size && a->check == b->check && a->before == b->before &&
-           a->last == b->last && a->watermark == b->watermark && a->first == b->first;
+    return strcmp(a->path, b->path) == 0 && a->once == b->once && a->begun == b->begun &&
+           a->ended == b->ended && a->records == b->records && a->lines == b->lines &&
+           a->offset == b->offset && a->size == b->size && a->check == b->check &&
+           a->before == b->before && a->last == b->last && a->watermark == b->watermark &&
+           a->first == b->first;
 }
 
 static bool plans_are_same(const struct plan *a, const struct plan *b) {
