@@ -8,8 +8,8 @@
 /* These may change from run to run: when and how much, where to, what is said. */
 static const char *const may_change[] = {"checkpoint", "pipeline", "id", "trigger",
     "max-per-trigger", "final", "journal", "reset-state", "output", "input", "reject", "late",
-    "dups", "max-reject", "allow-missing", "max-line", "max-depth", "limit", "rate", "wire",
-    "stats", "explain", "progress", "quiet", "verbose", "state-limit"};
+    "dups", "max-reject", "allow-missing", "limit", "rate", "wire", "stats", "explain", "progress",
+    "quiet", "verbose", "state-limit"};
 
 static bool is_fixed(const struct option *o) {
     if (o->kind == OPTION_ACTION) return false;
