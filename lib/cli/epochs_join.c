@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/epochs_inside.h"
+#include "cli/query.h"
 #include "json/value.h"
 #include "source/logged.h"
 #include "state/sealed.h"
@@ -167,6 +168,8 @@ static void start_source(struct stage *st) {
         epochs_must(st, plan_read(ep->dir.folder, ep->restored, &ep->position, &e), &e);
     ep->over = ep->position.final;
     ep->plan = ep->position.chain;
+    /* Read in another way the inputs would seem to have changed. */
+    if (ep->restored) stage_must(st, query_check_early(st, &ep->dir, &e), &e);
     if (ep->planned > ep->restored)
         epochs_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
     ep->last = ep->committed = ep->restored;

@@ -100,6 +100,15 @@ int epochs_wait_ms(struct stage *st) {
 
 /* ---- replaying: rule 7 ---- */
 
+/* Streams bring their watermarks beside the texts that positions know. */
+static _Noreturn void refuse_watermark(struct stage *st) {
+    bool journaled = st->epochs->replay.journaled;
+    epochs_fail(st, journaled ? EXIT_BUG : EXIT_BAD_DATA,
+        journaled ? "an epoch comes from the journal with another watermark than was planned"
+                  : "the watermarks of an input have changed where an earlier run had read them: "
+                    "put it back, or begin anew with --reset-state");
+}
+
 static void check_replay(struct stage *st) {
     struct epochs *ep = st->epochs;
     wait_for_line(st);
@@ -118,10 +127,7 @@ static void check_replay(struct stage *st) {
         err_at(&e, "%s", at.of[i].path);
         stage_fail(st, &e);
     }
-    if (at.stream != ep->replay.at.stream)
-        epochs_fail(st, EXIT_BUG,
-            "an epoch that is read again comes to another watermark than was planned: begin anew "
-            "with --reset-state");
+    if (at.stream != ep->replay.at.stream) refuse_watermark(st);
     position_index_free(&planned);
     positions_free(&at);
 }

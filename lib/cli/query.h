@@ -8,5 +8,7 @@
 /* Compares with what the stage's folder says, or says it there where nothing was recorded yet. EXIT_CONFIG with what
  * differs; EXIT_IO. */
 bool query_check(const struct stage *st, const struct checkpoint *c, bool recorded, struct err *e);
+/* The same before the inputs are opened, as far as it is known then. EXIT_CONFIG. */
+bool query_check_early(const struct stage *st, const struct checkpoint *c, struct err *e);
 
 #endif

@@ -122,15 +122,15 @@ def plain(src, folder=False):
     return line.plus(name=f"plain {line.name}", checkpoint=False)
 
 
-# Feeds a pipe for a while, says when all is in it, and holds it open a moment longer.
-FEED = """import sys, time
+# Feeds a pipe for a while, says when all is in it, and holds it open until it is let go.
+FEED = """import os, sys, time
 rows = open("feed", "rb").readlines()
 for i in range(0, len(rows), 50):
     sys.stdout.buffer.write(b"".join(rows[i:i + 50]))
     sys.stdout.buffer.flush()
     time.sleep(0.002)
 open("fed", "w").close()
-time.sleep(0.1)
+while not os.path.exists("go"): time.sleep(0.005)
 """
 
 

@@ -88,27 +88,29 @@ def pipes(checks, where, number, rng):
     line, hits = journaled(), 0
     while hits < number:
         play, given, story, wrong = fresh(line, where), [], [], []
-        (play.root / "fed").unlink(missing_ok=True)
+        said = [play.root / "fed", play.root / "go"]
         for life in range(rng.randint(2, 6)):
             rows = [b'{"v":%d}' % (10000 * life + i) for i in range(rng.randint(1, 2500))]
             (play.root / "feed").write_bytes(b"\n".join(rows) + b"\n")
             victims = rng.choice([["evcat"], ["evdedupe"], ["evsink"], line.ids[1:], []])
+            for file in said:
+                file.unlink(missing_ok=True)
             play.start()
-            if rng.random() < 0.4:
-                while play.running() and not (play.root / "fed").exists():
+            fed = rng.random() < 0.4
+            if fed:
+                while play.running() and not (said[0].exists() and play.is_idle("evcat")):
                     time.sleep(0.005)
-                time.sleep(0.05)
             else:
                 time.sleep(rng.uniform(0, 0.3))
-            fed = (play.root / "fed").exists()
             play.kill(victims)
+            said[1].touch()
             result = play.wait()
-            (play.root / "fed").unlink(missing_ok=True)
             hits += bool(victims) and result.killed(victims)
             story.append(f"{len(rows)} and {' '.join(victims) or 'nobody'}{' when all was in it' if fed else ''}")
             whole = result.done or (fed and result.statuses.get("evcat") == 74)
             given.append((rows, whole))
         (play.root / "feed").write_bytes(b"")
+        said[1].touch()
         result = play.restart()
         wrong += [] if result.done else [f"not done: {result}"]
         out = play.outputs().get("out.ndjson", b"").splitlines()

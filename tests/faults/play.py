@@ -98,6 +98,18 @@ class Play:
         except (FileNotFoundError, ValueError):
             return None
 
+    def is_idle(self, stage):
+        """Has it nothing to do for a while? Then it has read all that there is."""
+        used = []
+        for _ in range(4):
+            try:
+                fields = Path(f"/proc/{self.pid(stage)}/stat").read_text().rsplit(")", 1)[1].split()
+            except FileNotFoundError:
+                return True
+            used.append((fields[0], fields[11], fields[12]))
+            time.sleep(0.03)
+        return used[0][0] == "S" and len(set(used)) == 1
+
     def running(self):
         return self.process.poll() is None
 
