@@ -276,13 +276,11 @@ static void restore_seen(struct stage *st) {
 static void check_part(struct stage *st, const struct json_t *newest) {
     struct epochs *ep = st->epochs;
     struct err e;
-    uint64_t known;
-    epochs_must(st, sealed_newest(ep->dir.folder, "query", &known, &e), &e);
-    if ((ep->restored && !newest) || (ep->planned && !known)) {
+    if (ep->restored && !newest) {
         err_set(&e, EXIT_CONFIG,
             "%s: %s was not in the line that has come to epoch %" PRIu64
             ": run that one, or begin anew with --reset-state",
-            ep->dir.path, ep->dir.id, ep->restored ? ep->restored : ep->planned);
+            ep->dir.path, ep->dir.id, ep->restored);
         stage_fail(st, &e);
     }
     if (ep->dir.role == ROLE_SINK)
@@ -298,8 +296,7 @@ void epochs_restore(struct stage *st) {
     struct json_t *newest = newest_record(st);
     check_identity(st, newest);
     check_part(st, newest);
-    bool planned = newest || ep->planned;
-    stage_must(st, query_check(st, &ep->dir, planned, newest != NULL, &e), &e);
+    stage_must(st, query_check(st, &ep->dir, newest != NULL, &e), &e);
     struct json_t *record = restore_record(st);
     check_identity(st, record);
     if (members_get(newest, "sides")) ep->sides = members_copy(members_get(newest, "sides"));

@@ -64,7 +64,6 @@ static struct json_t *describe(const struct stage *st) {
     if (st->operands_are_query) add_texts(&value, &st->operands);
     members_set_text(q, "operands", buf_slice(&value));
     members_set_text(q, "tool", slice_of(st->tool->name));
-    if (st->dest) members_set_text(q, "dest", slice_of(st->dest));
     add_environment(st, q);
     buf_free(&value);
     return q;
@@ -101,14 +100,12 @@ static bool is_same(const struct stage *st, const struct json_t *was, const stru
     return !differs(was, is, "operands", "the list of aggregates", e);
 }
 
-bool query_check(const struct stage *st, const struct checkpoint *c, bool planned, bool recorded,
-    struct err *e) {
+bool query_check(const struct stage *st, const struct checkpoint *c, bool recorded, struct err *e) {
     struct json_t *is = describe(st);
-    if (!planned)
+    if (!recorded)
         return sealed_write(c->folder, "query", 1, is, e) || err_at(e, "%s/%s", c->path, c->id);
     struct json_t *was = sealed_read(c->folder, "query", 1, e);
     bool ok = was ? is_same(st, was, is, true, e) : err_at(e, "%s/%s", c->path, c->id);
-    ok = ok && (recorded || !differs(was, is, "dest", "DEST", e));
     members_free(was);
     members_free(is);
     return ok;

@@ -5,10 +5,9 @@
 #include "cli/checkpoint.h"
 #include "cli/stage.h"
 
-/* Compares with what the stage's folder says, or says it there where nothing was planned yet; before the stage has
- * recorded anything also where its output goes. EXIT_CONFIG with what differs; EXIT_IO. */
-bool query_check(
-    const struct stage *st, const struct checkpoint *c, bool planned, bool recorded, struct err *e);
+/* Compares with what the stage's folder says, or says it there where nothing was recorded yet. EXIT_CONFIG with what
+ * differs; EXIT_IO. */
+bool query_check(const struct stage *st, const struct checkpoint *c, bool recorded, struct err *e);
 /* The same before the inputs are opened, as far as it is known then. EXIT_CONFIG. */
 bool query_check_early(const struct stage *st, const struct checkpoint *c, struct err *e);
 
