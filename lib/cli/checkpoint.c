@@ -270,15 +270,26 @@ static bool find_sink(
 
 /* ---- what to restore ---- */
 
+/* A tool that was started where the checkpoint is not its own, or failed before its first epoch ended, did not. */
+static bool took_part(const struct stage_folder *of, bool *took, struct err *e) {
+    static const char *const kinds[] = {"manifest", "passed", "ack", "begun"};
+    *took = false;
+    for (size_t i = 0; !*took && i < sizeof kinds / sizeof *kinds; i++) {
+        uint64_t epoch;
+        if (!newest(of, kinds[i], &epoch, e)) return false;
+        *took = epoch > 0;
+    }
+    return true;
+}
+
 /* Has the stage what it needs to go on behind the epoch? */
 static bool has_record(const struct stage_folder *of, uint64_t epoch, struct err *e) {
     if (!epoch || sealed_is_there(of->fd, records[ROLE_SINK], epoch) ||
         sealed_is_there(of->fd, records[ROLE_PASSING_SINK], epoch))
         return true;
-    /* One that never took part: a tool was started where the checkpoint is not its own, or the line was another. */
-    uint64_t query;
-    if (!newest(of, "query", &query, e)) return false;
-    return !query || state_is_whole(of->fd, epoch, e) || err_at(e, "%s", of->name);
+    bool took;
+    if (!took_part(of, &took, e)) return false;
+    return !took || state_is_whole(of->fd, epoch, e) || err_at(e, "%s", of->name);
 }
 
 static bool is_listed(const char *line, const char *id) {
@@ -288,21 +299,20 @@ static bool is_listed(const char *line, const char *id) {
     return false;
 }
 
-bool checkpoint_has_only(
-    const struct checkpoint *c, const char *line, uint64_t epoch, struct err *e) {
+bool checkpoint_has_only(const struct checkpoint *c, const char *line, struct err *e) {
     struct stages s;
-    bool ok = !epoch || stages_list(c, &s, e);
-    for (size_t i = 0; epoch && ok && i < s.n; i++) {
-        uint64_t query;
+    bool ok = stages_list(c, &s, e), took;
+    for (size_t i = 0; ok && i < s.n; i++) {
         const char *id = s.of[i].name;
-        ok = newest(&s.of[i], "query", &query, e);
-        if (!ok || !query || strcmp(id, c->id) == 0 || is_listed(line, id)) continue;
+        if (strcmp(id, c->id) == 0 || is_listed(line, id)) continue;
+        ok = took_part(&s.of[i], &took, e);
+        if (!ok || !took) continue;
         ok = err_set(e, EXIT_CONFIG,
             "%s: %s has a state in the checkpoint and is not in the line: run it as it was, or "
             "begin anew with --reset-state",
             c->path, id);
     }
-    if (epoch) stages_free(&s);
+    stages_free(&s);
     return ok;
 }
 
@@ -348,7 +358,7 @@ static bool unrestorable(const struct checkpoint *c, struct err *e) {
  * run ahead of the states that a repetition replaces. */
 static bool prune_stage(
     const struct stage_folder *of, uint64_t epoch, uint64_t planned, bool back, struct err *e) {
-    static const char *const kinds[] = {"plan", "journal", "manifest", "passed"};
+    static const char *const kinds[] = {"plan", "journal", "manifest", "passed", "begun"};
     bool removed = false, ok = true;
     for (size_t i = 0; ok && i < sizeof kinds / sizeof *kinds; i++)
         ok = sealed_remove_beyond(of->fd, kinds[i], planned, &removed, e);

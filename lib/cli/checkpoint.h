@@ -9,6 +9,7 @@
  *     DIR/<id>/journal-<epoch>       its events, where they cannot be read again
  *     DIR/<id>/manifest-<epoch>      what a stage knew at the end of the epoch; of evsink at the end it is named ack-,
  *                                    of one before it passed-
+ *     DIR/<id>/begun-<epoch>         what a stage was about to publish that epoch into, where no record told of it yet
  *
  * What was superseded stays for an hour, so that the folder may be copied while the pipeline runs. */
 #ifndef EV_CLI_CHECKPOINT_H
@@ -45,9 +46,9 @@ int checkpoint_lock_name(const struct checkpoint *c);
 /* Is there another evsink at the end? EXIT_CONFIG naming both. */
 bool checkpoint_is_line(const struct checkpoint *c, struct err *e);
 
-/* Is each stage that has a record of the epoch in the line, which is a list of ids, a '/' behind each? EXIT_CONFIG naming one. */
-bool checkpoint_has_only(
-    const struct checkpoint *c, const char *line, uint64_t epoch, struct err *e);
+/* Is each stage that has taken part in the line, which is a list of ids, a '/' behind each? EXIT_CONFIG naming one that
+ * is not. */
+bool checkpoint_has_only(const struct checkpoint *c, const char *line, struct err *e);
 
 /* For the source stage: the epoch to be restored, and the last one that is planned. What a copy holds beyond is removed.
  * *back is true where a later epoch had been acknowledged, which cannot be restored. EXIT_CONFIG. */

@@ -39,10 +39,30 @@ static struct json_t *make_record(struct stage *st) {
     members_set_text(o, "pipeline", slice_of(ep->pipeline));
     members_set_text(o, "uuid", slice_of(ep->uuid));
     members_set_number(o, "generation", ep->generation);
+    if (ep->stages) members_set_text(o, "stages", slice_of(ep->stages));
+    if (st->dest) members_set_text(o, "to", slice_of(st->dest));
     members_set(o, "books", books_save(&st->books));
     members_set(o, "sides", save_sides(st));
     if (st->sink && st->sink->save) members_set(o, "dest", st->sink->save(st->sink));
     return o;
+}
+
+/* Is something published into of which no record tells? */
+static bool begins_output(const struct stage *st) {
+    const struct epochs *ep = st->epochs;
+    bool begins = st->sink && !ep->recorded;
+    for (enum aside k = 0; k < ASIDES; k++)
+        begins = begins || (st->aside[k] && !epochs_side_of(st, k));
+    return begins;
+}
+
+/* Who goes on after a death in the midst of it writes the same there. */
+static void begin_output(struct stage *st, uint64_t epoch) {
+    struct epochs *ep = st->epochs;
+    struct err e;
+    bool is_first = epoch == ep->recorded + 1 && epoch > ep->begun;
+    if (!is_first || !begins_output(st)) return;
+    epochs_must(st, sealed_write(ep->dir.folder, "begun", epoch, make_record(st), &e), &e);
 }
 
 /* Rule 4: side outputs before the state. */
@@ -126,6 +146,7 @@ static void tell(struct stage *st, enum control_kind kind, bool final, uint64_t 
 void epochs_close(struct stage *st, uint64_t epoch, bool final) {
     struct epochs *ep = st->epochs;
     crash_point("epoch-ends", epoch);
+    begin_output(st, epoch);
     publish_sides(st, epoch, final);
     if (st->sink) publish_sink(st, epoch, final);
     else save_state(st, epoch);

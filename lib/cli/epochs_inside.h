@@ -28,6 +28,7 @@ struct epochs {
     uint64_t committed;
     struct state *state;
     uint64_t recorded; /* by the stage, up to here: its outputs have what comes again */
+    uint64_t begun;    /* with the first that was published into what no record tells of */
     uint64_t plan;     /* the hash of the epoch that ends */
     int64_t released_us;
     /* of a later stage */
@@ -53,6 +54,10 @@ void epochs_must(struct stage *st, bool ok, struct err *e);
 
 /* Publishes what the epoch has brought, records it, and passes the barrier on. */
 void epochs_close(struct stage *st, uint64_t epoch, bool final);
+/* Has the stage recorded anything, or begun to publish? */
+bool epochs_have_record(struct stage *st);
+/* What is known of the side output's DEST, or NULL. */
+const struct json_t *epochs_side_of(const struct stage *st, enum aside which);
 /* What is told to the destination. */
 struct txn epochs_txn(const struct stage *st, uint64_t epoch);
 /* The stage has come to its end, for now; or again to the final one. */

@@ -169,7 +169,7 @@ static void start_source(struct stage *st) {
     ep->over = ep->position.final;
     ep->plan = ep->position.chain;
     /* Read in another way the inputs would seem to have changed. */
-    if (ep->restored) stage_must(st, query_check_early(st, &ep->dir, &e), &e);
+    if (epochs_have_record(st)) stage_must(st, query_check_early(st, &ep->dir, &e), &e);
     if (ep->planned > ep->restored)
         epochs_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
     ep->last = ep->committed = ep->restored;

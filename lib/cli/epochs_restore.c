@@ -114,10 +114,10 @@ static struct json_t *read_manifest(struct stage *st, uint64_t epoch) {
     return meta;
 }
 
-static struct json_t *read_sealed(struct stage *st, uint64_t epoch) {
+static struct json_t *read_sealed(struct stage *st, const char *role, uint64_t epoch) {
     struct epochs *ep = st->epochs;
     struct err e;
-    struct json_t *o = sealed_read(ep->dir.folder, role_record(ep->dir.role), epoch, &e);
+    struct json_t *o = sealed_read(ep->dir.folder, role, epoch, &e);
     epochs_must(st, o, &e);
     return o;
 }
@@ -138,21 +138,29 @@ static void check_id(struct stage *st) {
     }
 }
 
-/* What the stage recorded last: what it has published up to there is not published again. */
-static struct json_t *newest_record(struct stage *st) {
+/* What the stage recorded last: what it has published up to there is not published again. Or what it was about to
+ * publish into behind that. */
+bool epochs_have_record(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
-    epochs_must(
-        st, sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e), &e);
-    if (!ep->recorded) return NULL;
+    bool ok = sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e) &&
+              sealed_newest(ep->dir.folder, "begun", &ep->begun, &e);
+    epochs_must(st, ok, &e);
+    return ep->recorded || ep->begun;
+}
+
+static struct json_t *newest_record(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    if (!epochs_have_record(st)) return NULL;
+    if (ep->begun > ep->recorded) return read_sealed(st, "begun", ep->begun);
     return ep->dir.role == ROLE_STAGE ? read_manifest(st, ep->recorded)
-                                      : read_sealed(st, ep->recorded);
+                                      : read_sealed(st, role_record(ep->dir.role), ep->recorded);
 }
 
 static struct json_t *restore_record(struct stage *st) {
     struct epochs *ep = st->epochs;
     if (ep->dir.role == ROLE_STAGE) return restore_state(st);
-    return ep->restored ? read_sealed(st, ep->restored) : NULL;
+    return ep->restored ? read_sealed(st, role_record(ep->dir.role), ep->restored) : NULL;
 }
 
 static void check_identity(struct stage *st, const struct json_t *record) {
@@ -175,8 +183,8 @@ static bool leave_side(const struct stage *st, const struct json_t *saved, struc
 }
 
 /* A file may have been of another kind so far, and goes on then. */
-static const struct json_t *saved_side(
-    const struct stage *st, const struct json_t *sides, enum aside which) {
+const struct json_t *epochs_side_of(const struct stage *st, enum aside which) {
+    const struct json_t *sides = st->epochs->sides;
     const struct json_t *own = members_get(sides, aside_option(which) + 2);
     for (enum aside k = 0; !own && st->aside[which] && k < ASIDES; k++) {
         const struct json_t *other = members_get(sides, aside_option(k) + 2);
@@ -185,10 +193,10 @@ static const struct json_t *saved_side(
     return own;
 }
 
-static void restore_sides(struct stage *st, const struct json_t *sides) {
+static void restore_sides(struct stage *st) {
     struct err e;
     for (enum aside k = 0; k < ASIDES; k++) {
-        const struct json_t *saved = saved_side(st, sides, k);
+        const struct json_t *saved = epochs_side_of(st, k);
         bool ok = st->aside[k] ? side_restore(st->aside[k], saved, &e) : leave_side(st, saved, &e);
         stage_must(st, ok || err_at(&e, "%s", aside_option(k)), &e);
     }
@@ -219,14 +227,29 @@ static bool is_kept(const struct epochs *ep, const struct txn *found) {
            found->generation < ep->generation;
 }
 
+/* Another one may have what was begun. */
+static void check_destination(struct stage *st, const struct json_t *newest) {
+    struct slice to = members_text(newest, "to");
+    struct err e;
+    if (!newest || slice_is(to, st->dest)) return;
+    err_set(&e, EXIT_CONFIG,
+        "%s: this checkpoint has written into %s so far; name that, or begin anew with "
+        "--reset-state",
+        st->dest, QUOTED(to));
+    stage_fail(st, &e);
+}
+
 /* Rule 5: a destination that is ahead by epochs that are planned is believed. */
-static void ask_destination(struct stage *st) {
+static void ask_destination(struct stage *st, const struct json_t *newest) {
     struct epochs *ep = st->epochs;
     struct txn mine = epochs_txn(st, ep->restored), found = {0};
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
     if (is_kept(ep, &found)) found = (struct txn){0};
-    if (!found.epoch && !ep->restored) return;
+    if (!found.epoch && !ep->restored) {
+        check_destination(st, newest);
+        return;
+    }
     if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation))
         refuse_foreign(st, &found);
     if (found.epoch >= ep->restored && found.epoch <= ep->planned) return;
@@ -264,7 +287,7 @@ static void restore_sink(struct stage *st, const struct json_t *newest) {
     if (!newest && ep->keeps_output && st->sink->keep) keep_output(st);
     else if (newest && st->sink->restore)
         stage_must(st, st->sink->restore(st->sink, members_get(newest, "dest"), &e), &e);
-    if (st->sink->recorded) ask_destination(st);
+    if (st->sink->recorded) ask_destination(st, newest);
 }
 
 /* Once a field was in an event it counts as seen by all later runs. */
@@ -275,17 +298,22 @@ static void restore_seen(struct stage *st) {
 /* A line that was changed cannot go on: with a stage more that one has no state, with one less its state stays behind. */
 static void check_part(struct stage *st, const struct json_t *newest) {
     struct epochs *ep = st->epochs;
+    struct slice was = members_text(newest, "stages"), is = slice_of(ep->stages ? ep->stages : "");
     struct err e;
-    if (ep->restored && !newest) {
+    if (ep->dir.role == ROLE_SINK) stage_must(st, checkpoint_has_only(&ep->dir, is.p, &e), &e);
+    if (ep->restored && !newest)
         err_set(&e, EXIT_CONFIG,
             "%s: %s was not in the line that has come to epoch %" PRIu64
             ": run that one, or begin anew with --reset-state",
             ep->dir.path, ep->dir.id, ep->restored);
-        stage_fail(st, &e);
-    }
-    if (ep->dir.role == ROLE_SINK)
-        stage_must(
-            st, checkpoint_has_only(&ep->dir, ep->stages ? ep->stages : "", ep->restored, &e), &e);
+    else if (newest && !slice_eq(was, is))
+        err_set(&e, EXIT_CONFIG,
+            "%s: the stages in front of %s were %s and are %s: run the line as it was, or begin "
+            "anew "
+            "with --reset-state",
+            ep->dir.path, ep->dir.id, was.n ? QUOTED(was) : "none", is.n ? QUOTED(is) : "none");
+    else return;
+    stage_fail(st, &e);
 }
 
 void epochs_restore(struct stage *st) {
@@ -300,7 +328,7 @@ void epochs_restore(struct stage *st) {
     struct json_t *record = restore_record(st);
     check_identity(st, record);
     if (members_get(newest, "sides")) ep->sides = members_copy(members_get(newest, "sides"));
-    restore_sides(st, ep->sides);
+    restore_sides(st);
     restore_sink(st, newest);
     books_restore(&st->books, members_get(record, "books"));
     restore_seen(st);

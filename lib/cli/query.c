@@ -100,22 +100,25 @@ static bool is_same(const struct stage *st, const struct json_t *was, const stru
     return !differs(was, is, "operands", "the list of aggregates", e);
 }
 
-bool query_check(const struct stage *st, const struct checkpoint *c, bool recorded, struct err *e) {
-    struct json_t *is = describe(st);
-    if (!recorded)
-        return sealed_write(c->folder, "query", 1, is, e) || err_at(e, "%s/%s", c->path, c->id);
-    struct json_t *was = sealed_read(c->folder, "query", 1, e);
-    bool ok = was ? is_same(st, was, is, true, e) : err_at(e, "%s/%s", c->path, c->id);
+/* Takes both; was: NULL where there is none to compare with. */
+static bool compare(
+    const struct stage *st, struct json_t *was, struct json_t *is, bool with_times, struct err *e) {
+    bool ok = !was || is_same(st, was, is, with_times, e);
     members_free(was);
     members_free(is);
     return ok;
 }
 
+bool query_check(const struct stage *st, const struct checkpoint *c, bool recorded, struct err *e) {
+    struct json_t *is = describe(st);
+    if (!recorded)
+        return sealed_write(c->folder, "query", 1, is, e) || err_at(e, "%s/%s", c->path, c->id);
+    struct json_t *was = sealed_read(c->folder, "query", 1, e);
+    bool found = was || err_at(e, "%s/%s", c->path, c->id);
+    return compare(st, was, is, true, e) && found;
+}
+
 bool query_check_early(const struct stage *st, const struct checkpoint *c, struct err *e) {
     struct err ignored;
-    struct json_t *is = describe(st), *was = sealed_read(c->folder, "query", 1, &ignored);
-    bool ok = !was || is_same(st, was, is, false, e);
-    members_free(was);
-    members_free(is);
-    return ok;
+    return compare(st, sealed_read(c->folder, "query", 1, &ignored), describe(st), false, e);
 }

@@ -309,6 +309,7 @@ void appended_fail(struct appended *a) {
 struct json_t *appended_save(const struct appended *a) {
     struct json_t *o = members_new();
     members_set_text(o, "dest", slice_of(a->dest));
+    if (a->stream) members_set_flag(o, "stream", true);
     if (!a->begun) return o;
     members_set_number(o, "offset", (int64_t)a->offset);
     members_set_hash(o, "tail", a->tail);

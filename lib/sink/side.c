@@ -80,7 +80,7 @@ struct json_t *side_save(const struct side *s) {
     return appended_save(s->appended);
 }
 bool side_restore(struct side *s, const struct json_t *saved, struct err *e) {
-    return !members_get(saved, "offset") || appended_restore(s->appended, saved, e);
+    return !saved || members_flag(saved, "stream") || appended_restore(s->appended, saved, e);
 }
 bool side_take_back(const struct json_t *saved, struct err *e) {
     return appended_take_back(saved, e);

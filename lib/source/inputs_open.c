@@ -131,12 +131,17 @@ static bool begin_all(struct inputs *in, struct err *e) {
     return true;
 }
 
+static bool take_open(struct inputs *in, struct slice text, bool frames, struct err *e) {
+    in->has_open = true;
+    in->frames = frames;
+    in->open_text = mem_str(text);
+    return control_read(slice_of(in->open_text), &in->open, e);
+}
+
 static bool take_told(struct inputs *in, struct err *e) {
     const struct positions *told = in->o.told;
     in->merges = told->merges;
-    in->has_open = in->frames = told->open;
-    if (told->open) in->open_text = mem_str(slice_of(told->open));
-    if (told->open && !control_read(slice_of(told->open), &in->open, e)) return false;
+    if (told->open && !take_open(in, slice_of(told->open), true, e)) return false;
     /* Also where nothing is new: has it changed? */
     bool is_asked = in->n == 1 && !in->o.replay && !in->o.upto;
     return !is_asked || input_open(in, in->all, e);
@@ -148,13 +153,11 @@ static bool ask_first(struct inputs *in, struct err *e) {
     in->merges = in->o.has_lateness;
     if (!in->n) return true;
     if (!open_decoder(in, first, e)) return false;
-    in->has_open = first->decoder->open;
-    if (in->has_open) {
-        in->frames = first->bytes->frames;
+    if (first->decoder->open) {
         control_write(&text, first->decoder->open);
-        in->open_text = mem_str(buf_slice(&text));
+        bool ok = take_open(in, buf_slice(&text), first->bytes->frames, e);
         buf_free(&text);
-        if (!control_read(slice_of(in->open_text), &in->open, e)) return false;
+        if (!ok) return false;
     }
     heed(in, first);
     in->merges = in->merges || first->carries;
