@@ -46,8 +46,8 @@ struct inputs *inputs_open(const struct inputs_options *o, struct err *e);
 void inputs_close(struct inputs *in);
 
 /* As a decoder's next(), with the watermark as it stood before the event. The event lives until the next call; only
- * then does it move the watermark, and the next input is chosen. */
-/* A DECODED_CONTROL is a barrier or the end of the stream. */
+ * then does it move the watermark, and the next input is chosen. A DECODED_CONTROL is a barrier or the end of the
+ * stream. */
 enum decoded inputs_next(struct inputs *in, struct event *ev, struct err *e);
 /* The event at hand was bad after all: it moves nothing. */
 void inputs_forget(struct inputs *in);

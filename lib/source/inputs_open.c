@@ -101,7 +101,7 @@ static bool begin_file(
 
 /* The watermark with which an input is merged; TIME_END where it is at its end. */
 static bool find_first(struct inputs *in, struct input *i, int64_t own, struct err *e) {
-    bool empty = input_is_at_end(in, i), known = empty || i->at.begun || in->n == 1 || in->o.replay;
+    bool empty = input_is_at_end(in, i), known = empty || i->at.begun || in->n == 1;
     if (!known && !(i->once ? begin_held : begin_file)(in, i, &own, &empty, e)) return false;
     if (empty) input_close(in, i);
     i->at.first = empty ? TIME_END : own;
@@ -178,7 +178,7 @@ static void find_position(struct input *i, const struct input_position *from) {
 static void find_positions(struct inputs *in) {
     bool again = in->o.upto || in->o.replay;
     if (in->o.from) in->from = positions_copy(in->o.from);
-    if (again && in->o.told) in->planned = positions_copy(in->o.told);
+    if (again) in->planned = positions_copy(in->o.told);
     struct position_index from = position_index_new(&in->from),
                           planned = position_index_new(&in->planned);
     for (size_t k = 0; k < in->n; k++) {
