@@ -455,9 +455,6 @@ static bool clear_folder(const struct checkpoint *c, const struct stage_folder *
 bool checkpoint_clear(const struct checkpoint *c, struct err *e) {
     struct stages s;
     bool ok = stages_list(c, &s, e);
-    /* The acknowledgements go first: states without them are nothing. */
-    for (size_t i = 0; ok && i < s.n; i++)
-        if (look_for_sink_in(s.of[i].fd).runs) ok = clear_folder(c, &s.of[i], e);
     for (size_t i = 0; ok && i < s.n; i++) ok = clear_folder(c, &s.of[i], e);
     stages_free(&s);
     return ok;

@@ -2,6 +2,7 @@
  * only.
  *
  *     DIR/pipeline-<generation>      whose it is
+ *     DIR/reset-<generation>         that it is about to be cleared; will be the next pipeline-
  *     DIR/.lock                      held while that is written
  *     DIR/<id>/lock                  held while the stage runs
  *     DIR/<id>/query-1               what it does: another query cannot go on with its state; who has none took no part

@@ -50,7 +50,7 @@ static struct json_t *make_record(struct stage *st) {
 /* Is something published into of which no record tells? */
 static bool begins_output(const struct stage *st) {
     const struct epochs *ep = st->epochs;
-    bool begins = st->sink && !ep->recorded;
+    bool begins = st->sink && !ep->recorded && !ep->begun;
     for (enum aside k = 0; k < ASIDES; k++)
         begins = begins || (st->aside[k] && !epochs_side_of(st, k));
     return begins;
@@ -60,9 +60,9 @@ static bool begins_output(const struct stage *st) {
 static void begin_output(struct stage *st, uint64_t epoch) {
     struct epochs *ep = st->epochs;
     struct err e;
-    bool is_first = epoch == ep->recorded + 1 && epoch > ep->begun;
-    if (!is_first || !begins_output(st)) return;
-    epochs_must(st, sealed_write(ep->dir.folder, "begun", epoch, make_record(st), &e), &e);
+    uint64_t as = epoch > ep->begun ? epoch : ep->begun;
+    if (epoch != ep->recorded + 1 || !begins_output(st)) return;
+    epochs_must(st, sealed_write(ep->dir.folder, "begun", as, make_record(st), &e), &e);
 }
 
 /* Rule 4: side outputs before the state. */

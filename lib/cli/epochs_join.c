@@ -56,14 +56,14 @@ static void check_name(struct stage *st, const char *name) {
     stage_fail(st, &e);
 }
 
-static void write_pipeline(struct stage *st) {
+static void write_pipeline(struct stage *st, const char *as) {
     struct epochs *ep = st->epochs;
     struct err e;
     struct json_t *o = members_new();
     members_set_text(o, "pipeline", slice_of(ep->pipeline));
     members_set_text(o, "uuid", slice_of(ep->uuid));
     members_set_flag(o, "keep", ep->keeps_output);
-    bool ok = sealed_write(ep->dir.root, "pipeline", (uint64_t)ep->generation + 1, o, &e);
+    bool ok = sealed_write(ep->dir.root, as, (uint64_t)ep->generation + 1, o, &e);
     stage_must(st, ok || err_at(&e, "%s", ep->dir.path), &e);
 }
 
@@ -137,20 +137,55 @@ static void check_stdout(struct stage *st) {
         "place of > FILE, or run without the checkpoint: env -u EV_CHECKPOINT");
 }
 
+/* A reset is whole: who finds one that was begun completes it. */
+static void complete_reset(struct stage *st) {
+    const struct checkpoint *c = &st->epochs->dir;
+    char name[SEALED_NAME];
+    struct err e;
+    uint64_t begun;
+    bool ok = sealed_newest(c->root, "reset", &begun, &e);
+    if (ok && begun && !sealed_is_there(c->root, "pipeline", begun)) {
+        struct json_t *o = sealed_read(c->root, "reset", begun, &e);
+        ok = o && checkpoint_clear(c, &e) && sealed_write(c->root, "pipeline", begun, o, &e);
+    }
+    stage_must(st, ok || err_at(&e, "%s", c->path), &e);
+    if (begun) (void)unlinkat(c->root, sealed_name(name, "reset", begun), 0);
+}
+
+static void reset(struct stage *st, bool is_first) {
+    struct epochs *ep = st->epochs;
+    ep->generation += !is_first;
+    ep->keeps_output = strcmp(st->o.output, "keep") == 0;
+    write_pipeline(st, "reset");
+    complete_reset(st);
+}
+
+/* Of what only the source has planned nobody knows yet: another query cuts it anew. What a journal has can be cut but once. */
+static void forget_plan(struct stage *st) {
+    struct epochs *ep = st->epochs;
+    struct plan first = {0};
+    struct err e, ignored;
+    bool ignore;
+    if (query_check_early(st, &ep->dir, true, &ignored)) return;
+    epochs_must(st, plan_read(ep->dir.folder, 1, &first, &e), &e);
+    bool stays = first.journaled;
+    plan_free(&first);
+    if (stays) return;
+    epochs_must(st, sealed_remove_beyond(ep->dir.folder, "plan", 0, &ignore, &e), &e);
+    ep->planned = 0;
+}
+
 static void start_source(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     uint64_t newest;
     bool back;
     int naming = checkpoint_lock_name(&ep->dir);
+    if (!st->o.reset_state) complete_reset(st);
     bool listed = sealed_newest(ep->dir.root, "pipeline", &newest, &e);
     stage_must(st, listed || err_at(&e, "%s", ep->dir.path), &e);
     name_pipeline(st, newest);
-    if (st->o.reset_state) {
-        stage_must(st, checkpoint_clear(&ep->dir, &e), &e);
-        ep->generation += newest > 0;
-        ep->keeps_output = strcmp(st->o.output, "keep") == 0;
-    }
+    if (st->o.reset_state) reset(st, !newest);
     stage_must(st, checkpoint_choose(&ep->dir, &ep->restored, &ep->planned, &back, &e), &e);
     if (!newest && ep->planned) {
         err_set(&e, EXIT_CONFIG,
@@ -159,7 +194,7 @@ static void start_source(struct stage *st) {
             ep->dir.path);
         stage_fail(st, &e);
     }
-    if (st->o.reset_state || !newest) write_pipeline(st);
+    if (!newest && !st->o.reset_state) write_pipeline(st, "pipeline");
     if (naming >= 0) close(naming);
     if (back)
         stage_note(st, "%s: parts of the checkpoint are missing, it goes back to epoch %" PRIu64,
@@ -169,7 +204,8 @@ static void start_source(struct stage *st) {
     ep->over = ep->position.final;
     ep->plan = ep->position.chain;
     /* Read in another way the inputs would seem to have changed. */
-    if (epochs_have_record(st)) stage_must(st, query_check_early(st, &ep->dir, &e), &e);
+    if (epochs_have_record(st)) stage_must(st, query_check_early(st, &ep->dir, false, &e), &e);
+    else if (ep->planned) forget_plan(st);
     if (ep->planned > ep->restored)
         epochs_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
     ep->last = ep->committed = ep->restored;

@@ -138,8 +138,6 @@ static void check_id(struct stage *st) {
     }
 }
 
-/* What the stage recorded last: what it has published up to there is not published again. Or what it was about to
- * publish into behind that. */
 bool epochs_have_record(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
@@ -149,10 +147,10 @@ bool epochs_have_record(struct stage *st) {
     return ep->recorded || ep->begun;
 }
 
+/* What the stage recorded last: what it has published up to there is not published again. */
 static struct json_t *newest_record(struct stage *st) {
     struct epochs *ep = st->epochs;
-    if (!epochs_have_record(st)) return NULL;
-    if (ep->begun > ep->recorded) return read_sealed(st, "begun", ep->begun);
+    if (!epochs_have_record(st) || !ep->recorded) return NULL;
     return ep->dir.role == ROLE_STAGE ? read_manifest(st, ep->recorded)
                                       : read_sealed(st, role_record(ep->dir.role), ep->recorded);
 }
@@ -193,6 +191,21 @@ const struct json_t *epochs_side_of(const struct stage *st, enum aside which) {
     return own;
 }
 
+/* Of what was begun only the names count: how far it has come nobody knows. */
+static void take_sides(struct stage *st, const struct json_t *newest, const struct json_t *begun) {
+    const struct json_t *sides = members_get(newest, "sides");
+    struct json_t *all = st->epochs->sides = sides ? members_copy(sides) : members_new();
+    for (enum aside k = 0; k < ASIDES; k++) {
+        const char *name = aside_option(k) + 2;
+        const struct json_t *side = members_get(members_get(begun, "sides"), name);
+        if (!side || members_get(all, name)) continue;
+        struct json_t *o = members_new();
+        members_set_text(o, "dest", members_text(side, "dest"));
+        members_set_flag(o, "stream", members_flag(side, "stream"));
+        members_set(all, name, o);
+    }
+}
+
 static void restore_sides(struct stage *st) {
     struct err e;
     for (enum aside k = 0; k < ASIDES; k++) {
@@ -228,10 +241,10 @@ static bool is_kept(const struct epochs *ep, const struct txn *found) {
 }
 
 /* Another one may have what was begun. */
-static void check_destination(struct stage *st, const struct json_t *newest) {
-    struct slice to = members_text(newest, "to");
+static void check_destination(struct stage *st, const struct json_t *known) {
+    struct slice to = members_text(known, "to");
     struct err e;
-    if (!newest || slice_is(to, st->dest)) return;
+    if (!known || slice_is(to, st->dest)) return;
     err_set(&e, EXIT_CONFIG,
         "%s: this checkpoint has written into %s so far; name that, or begin anew with "
         "--reset-state",
@@ -240,14 +253,14 @@ static void check_destination(struct stage *st, const struct json_t *newest) {
 }
 
 /* Rule 5: a destination that is ahead by epochs that are planned is believed. */
-static void ask_destination(struct stage *st, const struct json_t *newest) {
+static void ask_destination(struct stage *st, const struct json_t *known) {
     struct epochs *ep = st->epochs;
     struct txn mine = epochs_txn(st, ep->restored), found = {0};
     struct err e;
     stage_must(st, st->sink->recorded(st->sink, &mine, &found, &e), &e);
     if (is_kept(ep, &found)) found = (struct txn){0};
     if (!found.epoch && !ep->restored) {
-        check_destination(st, newest);
+        check_destination(st, known);
         return;
     }
     if (found.epoch && (strcmp(found.uuid, ep->uuid) != 0 || found.generation != ep->generation))
@@ -280,14 +293,16 @@ static void keep_output(struct stage *st) {
     epochs_must(st, sealed_write(ep->dir.folder, "kept", 1, o, &e), &e);
 }
 
-static void restore_sink(struct stage *st, const struct json_t *newest) {
+static void restore_sink(
+    struct stage *st, const struct json_t *newest, const struct json_t *known) {
     struct epochs *ep = st->epochs;
     struct err e;
     if (!st->sink) return;
+    if (!newest && !st->sink->recorded) check_destination(st, known);
     if (!newest && ep->keeps_output && st->sink->keep) keep_output(st);
     else if (newest && st->sink->restore)
         stage_must(st, st->sink->restore(st->sink, members_get(newest, "dest"), &e), &e);
-    if (st->sink->recorded) ask_destination(st, newest);
+    if (st->sink->recorded) ask_destination(st, known);
 }
 
 /* Once a field was in an event it counts as seen by all later runs. */
@@ -296,9 +311,9 @@ static void restore_seen(struct stage *st) {
 }
 
 /* A line that was changed cannot go on: with a stage more that one has no state, with one less its state stays behind. */
-static void check_part(struct stage *st, const struct json_t *newest) {
+static void check_part(struct stage *st, const struct json_t *newest, const struct json_t *known) {
     struct epochs *ep = st->epochs;
-    struct slice was = members_text(newest, "stages"), is = slice_of(ep->stages ? ep->stages : "");
+    struct slice was = members_text(known, "stages"), is = slice_of(ep->stages ? ep->stages : "");
     struct err e;
     if (ep->dir.role == ROLE_SINK) stage_must(st, checkpoint_has_only(&ep->dir, is.p, &e), &e);
     if (ep->restored && !newest)
@@ -306,7 +321,7 @@ static void check_part(struct stage *st, const struct json_t *newest) {
             "%s: %s was not in the line that has come to epoch %" PRIu64
             ": run that one, or begin anew with --reset-state",
             ep->dir.path, ep->dir.id, ep->restored);
-    else if (newest && !slice_eq(was, is))
+    else if (known && !slice_eq(was, is))
         err_set(&e, EXIT_CONFIG,
             "%s: the stages in front of %s were %s and are %s: run the line as it was, or begin "
             "anew "
@@ -322,18 +337,21 @@ void epochs_restore(struct stage *st) {
     if (!ep) return;
     check_id(st);
     struct json_t *newest = newest_record(st);
-    check_identity(st, newest);
-    check_part(st, newest);
-    stage_must(st, query_check(st, &ep->dir, newest != NULL, &e), &e);
+    struct json_t *begun = ep->begun > ep->recorded ? read_sealed(st, "begun", ep->begun) : NULL;
+    const struct json_t *known = begun ? begun : newest;
+    check_identity(st, known);
+    check_part(st, newest, known);
+    stage_must(st, query_check(st, &ep->dir, known != NULL, &e), &e);
     struct json_t *record = restore_record(st);
     check_identity(st, record);
-    if (members_get(newest, "sides")) ep->sides = members_copy(members_get(newest, "sides"));
+    take_sides(st, newest, begun);
     restore_sides(st);
-    restore_sink(st, newest);
+    restore_sink(st, newest, known);
     books_restore(&st->books, members_get(record, "books"));
     restore_seen(st);
     if (st->keeps) stage_must(st, st->keeps->restore(st, members_get(record, "tool"), &e), &e);
     members_free(record);
+    members_free(begun);
     members_free(newest);
     if (ep->dir.role == ROLE_SINK) epochs_must(st, checkpoint_ready(&ep->dir, &e), &e);
 }

@@ -118,7 +118,8 @@ bool query_check(const struct stage *st, const struct checkpoint *c, bool record
     return compare(st, was, is, true, e) && found;
 }
 
-bool query_check_early(const struct stage *st, const struct checkpoint *c, struct err *e) {
+bool query_check_early(
+    const struct stage *st, const struct checkpoint *c, bool with_times, struct err *e) {
     struct err ignored;
-    return compare(st, sealed_read(c->folder, "query", 1, &ignored), describe(st), false, e);
+    return compare(st, sealed_read(c->folder, "query", 1, &ignored), describe(st), with_times, e);
 }
