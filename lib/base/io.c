@@ -3,7 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/buf.h"
 
 struct io_hooks io_hooks;
 
@@ -79,4 +84,56 @@ DIR *io_list_folder(int at, const char *name) {
 bool io_sync_folder(int folder, struct err *e) {
     /* EINVAL: a file system that knows no fsync of folders. */
     return fsync(folder) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync");
+}
+
+/* Not in a folder that cannot be opened: it could not be made durable. Another process may make it at the same time. */
+static bool make_new(int at, const char *path, const char *parent, struct err *e) {
+    int fd = openat(at, *parent ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool made = fd >= 0 && (mkdirat(at, path, 0777) == 0 || errno == EEXIST);
+    bool ok = made ? io_sync_folder(fd, e)
+                   : err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", path);
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+static bool make_one(
+    int at, const char *path, const char *parent, io_may_be_there *may, struct err *e) {
+    struct stat st;
+    if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) != 0) return make_new(at, path, parent, e);
+    if (may && !may(at, path, e)) return false;
+    bool is_folder = fstatat(at, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+    return is_folder || err_errno(e, EXIT_NO_OUTPUT, EEXIST, "cannot create %s", path);
+}
+
+bool io_make_path(int at, const char *path, io_may_be_there *may, struct err *e) {
+    char *copy = mem_str(slice_of(path)), *parent = mem_str(slice_of(*path == '/' ? "/" : ""));
+    bool ok = true;
+    for (size_t i = 1; ok && i <= strlen(path); i++) {
+        if ((path[i] && path[i] != '/') || path[i - 1] == '/') continue;
+        copy[i] = 0;
+        ok = make_one(at, copy, parent, may, e);
+        free(parent);
+        parent = mem_str(slice_of(copy));
+        copy[i] = path[i];
+    }
+    free(copy);
+    free(parent);
+    return ok;
+}
+
+bool io_sync_above(int folder, struct err *e) {
+    int at = fcntl(folder, F_DUPFD_CLOEXEC, 0), up;
+    bool ok = true;
+    struct stat a, b;
+    while (ok && at >= 0) {
+        up = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        bool is_more = up >= 0 && fstat(at, &a) == 0 && fstat(up, &b) == 0 &&
+                       a.st_dev == b.st_dev && a.st_ino != b.st_ino;
+        ok = !is_more || io_sync_folder(up, e);
+        close(at);
+        if (!is_more && up >= 0) close(up);
+        at = is_more ? up : -1;
+    }
+    if (at >= 0) close(at);
+    return ok;
 }

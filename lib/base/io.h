@@ -42,4 +42,12 @@ DIR *io_list_folder(int at, const char *name);
 /* Makes its names durable. */
 bool io_sync_folder(int folder, struct err *e);
 
+/* Asked about each part of a path that is there already; or NULL. */
+typedef bool io_may_be_there(int at, const char *path, struct err *e);
+/* mkdir -p, durably: EXIT_NO_OUTPUT, EXIT_IO. */
+bool io_make_path(int at, const char *path, io_may_be_there *may, struct err *e);
+/* Makes a folder durable that another process may have made and not lived to: its name, and those above it, up to the
+ * mount or what cannot be opened, which none of us has made. EXIT_IO. */
+bool io_sync_above(int folder, struct err *e);
+
 #endif

@@ -28,22 +28,19 @@ const char *role_record(enum role role) { return records[role]; }
 
 /* ---- joining ---- */
 
-static int make_folder(int at, const char *name) {
-    if (mkdirat(at, name, 0777) == 0) (void)fsync(at);
-    else if (errno != EEXIST) return -1;
-    return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* mkdir -p */
-static int make_path(const char *path) {
-    char *copy = mem_str(slice_of(path));
-    for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = 0;
-        (void)mkdir(copy, 0777);
-        *slash = '/';
+/* Until the stage has told its query there, which is the first thing, it is not sure to be durable. */
+static int make_folder(const char *path, const char *id, struct err *e) {
+    struct buf name = {0};
+    buf_printf(&name, "%s/%s%c", path, id, 0);
+    int fd = -1;
+    if (io_make_path(AT_FDCWD, name.p, NULL, e)) {
+        fd = open(name.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) err_errno(e, EXIT_NO_OUTPUT, errno, "%s: cannot open", name.p);
     }
-    free(copy);
-    return make_folder(AT_FDCWD, path);
+    buf_free(&name);
+    if (fd < 0 || sealed_is_there(fd, "query", 1) || io_sync_above(fd, e)) return fd;
+    close(fd);
+    return -1;
 }
 
 /* Who holds a lock: its role and process, its parent and group, by which the stages of one line know each other. */
@@ -151,24 +148,30 @@ static bool stages_list(const struct checkpoint *c, struct stages *s, struct err
     return true;
 }
 
-/* The evsink at the end that has the folder, or had it last. */
-struct sink_seen {
+/* The stage that has the folder, or had it last. */
+struct seen {
     int pid; /* 0: there is none */
-    bool runs, ready;
+    bool sink, runs, ready;
     int64_t at; /* when it said so, µs by the clock of files */
 };
 
-static struct sink_seen look_for_sink_in(int folder) {
-    struct sink_seen seen = {0};
+static struct seen look_in(int folder) {
+    struct seen seen = {0};
     struct holder h;
     struct stat st;
     int lock = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
     if (lock < 0) return seen;
     bool runs = flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (read_holder(lock, &h) && tolower(h.role) == records[ROLE_SINK][0] && fstat(lock, &st) == 0)
-        seen = (struct sink_seen){h.pid, runs, isupper(h.role), clock_micros(st.st_mtim)};
+    if (read_holder(lock, &h) && fstat(lock, &st) == 0)
+        seen = (struct seen){h.pid, tolower(h.role) == records[ROLE_SINK][0], runs, isupper(h.role),
+            clock_micros(st.st_mtim)};
     close(lock);
     return seen;
+}
+
+static struct seen look_for_sink_in(int folder) {
+    struct seen seen = look_in(folder);
+    return seen.sink ? seen : (struct seen){0};
 }
 
 static bool is_name(const char *id) {
@@ -181,7 +184,7 @@ static void note_who_left(struct checkpoint *c) {
     struct err ignored;
     if (!stages_list(c, &s, &ignored)) return;
     for (size_t i = 0; i < s.n; i++) {
-        struct sink_seen seen = look_for_sink_in(s.of[i].fd);
+        struct seen seen = look_for_sink_in(s.of[i].fd);
         if (seen.pid && !seen.runs) c->gone_pid = seen.pid, c->gone_at = seen.at;
     }
     stages_free(&s);
@@ -192,9 +195,10 @@ bool checkpoint_join(
     *c = (struct checkpoint){path, id, role, -1, -1, -1, -1, 0, 0, 0};
     if (!is_name(id))
         return err_set(e, EXIT_USAGE, "--id: names no folder: %s", QUOTED(slice_of(id)));
-    c->root = make_path(path);
-    if (c->root >= 0) c->folder = make_folder(c->root, id);
-    if (c->folder < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot create", path, id);
+    c->folder = make_folder(path, id, e);
+    if (c->folder < 0) return false;
+    c->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->root < 0) return err_errno(e, EXIT_NO_OUTPUT, errno, "%s: cannot open", path);
     note_who_left(c);
     return take_lock(c, e);
 }
@@ -235,7 +239,7 @@ bool checkpoint_sink_came(const struct checkpoint *c) {
     bool came = false;
     if (!stages_list(c, &s, &ignored)) return false;
     for (size_t i = 0; !came && i < s.n; i++) {
-        struct sink_seen seen = look_for_sink_in(s.of[i].fd);
+        struct seen seen = look_for_sink_in(s.of[i].fd);
         bool left = seen.pid == c->gone_pid && seen.at == c->gone_at;
         came = seen.ready && !left && seen.at >= c->joined;
     }
@@ -393,6 +397,15 @@ static bool choose(const struct checkpoint *c, const struct stages *s, uint64_t 
     return unrestorable(c, e);
 }
 
+bool checkpoint_is_new(const struct checkpoint *c, bool *is_new, struct err *e) {
+    struct stages s;
+    bool ok = stages_list(c, &s, e), took = false;
+    for (size_t i = 0; ok && !took && i < s.n; i++) ok = took_part(&s.of[i], &took, e);
+    *is_new = !took;
+    stages_free(&s);
+    return ok;
+}
+
 /* Whoever else has plans reads the source. */
 static bool is_source(const struct checkpoint *c, const struct stages *s, struct err *e) {
     for (size_t i = 0; i < s->n; i++) {
@@ -452,9 +465,24 @@ static bool clear_folder(const struct checkpoint *c, const struct stage_folder *
     return ok || err_at(e, "%s/%s", c->path, of->name);
 }
 
+/* Stages of an earlier run; of ours nobody is ready before the source has begun the stream. */
+static bool wait_for_others(const struct checkpoint *c, const struct stages *s, struct err *e) {
+    int waited = 0;
+    for (size_t i = 0; i < s->n;) {
+        struct seen seen = look_in(s->of[i].fd);
+        if (!seen.runs || !seen.ready) i++;
+        else if (waited >= WAIT_MS)
+            return err_set(e, EXIT_RETRY,
+                "%s/%s: another run of this pipeline is at work (process %d)", c->path,
+                s->of[i].name, seen.pid);
+        else io_check(), pause_ms(POLL_MS), waited += POLL_MS;
+    }
+    return true;
+}
+
 bool checkpoint_clear(const struct checkpoint *c, struct err *e) {
     struct stages s;
-    bool ok = stages_list(c, &s, e);
+    bool ok = stages_list(c, &s, e) && wait_for_others(c, &s, e);
     for (size_t i = 0; ok && i < s.n; i++) ok = clear_folder(c, &s.of[i], e);
     stages_free(&s);
     return ok;

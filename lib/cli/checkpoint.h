@@ -55,6 +55,8 @@ bool checkpoint_has_only(const struct checkpoint *c, const char *line, struct er
  * *back is true where a later epoch had been acknowledged, which cannot be restored. EXIT_CONFIG. */
 bool checkpoint_choose(
     const struct checkpoint *c, uint64_t *epoch, uint64_t *planned, bool *back, struct err *e);
+/* Has no stage taken part yet? */
+bool checkpoint_is_new(const struct checkpoint *c, bool *is_new, struct err *e);
 /* Raises *committed by what has been acknowledged since. EXIT_IO. */
 bool checkpoint_committed(struct checkpoint *c, uint64_t *committed, struct err *e);
 /* Is an evsink at the end running, or might one still come? */
@@ -63,7 +65,7 @@ bool checkpoint_has_sink(const struct checkpoint *c);
 bool checkpoint_ready(const struct checkpoint *c, struct err *e);
 /* Has one become ready since we joined? */
 bool checkpoint_sink_came(const struct checkpoint *c);
-/* Everything but the locks goes. EXIT_IO. */
+/* Everything but the locks goes. EXIT_IO; EXIT_RETRY where a stage of an earlier run is still at work, after some seconds. */
 bool checkpoint_clear(const struct checkpoint *c, struct err *e);
 
 #endif

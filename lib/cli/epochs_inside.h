@@ -54,8 +54,6 @@ void epochs_must(struct stage *st, bool ok, struct err *e);
 
 /* Publishes what the epoch has brought, records it, and passes the barrier on. */
 void epochs_close(struct stage *st, uint64_t epoch, bool final);
-/* Has the stage recorded anything, or begun to publish? */
-bool epochs_have_record(struct stage *st);
 /* What is known of the side output's DEST, or NULL. */
 const struct json_t *epochs_side_of(const struct stage *st, enum aside which);
 /* What is told to the destination. */

@@ -179,7 +179,7 @@ static void start_source(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     uint64_t newest;
-    bool back;
+    bool back, is_new;
     int naming = checkpoint_lock_name(&ep->dir);
     if (!st->o.reset_state) complete_reset(st);
     bool listed = sealed_newest(ep->dir.root, "pipeline", &newest, &e);
@@ -204,7 +204,8 @@ static void start_source(struct stage *st) {
     ep->over = ep->position.final;
     ep->plan = ep->position.chain;
     /* Read in another way the inputs would seem to have changed. */
-    if (epochs_have_record(st)) stage_must(st, query_check_early(st, &ep->dir, false, &e), &e);
+    stage_must(st, checkpoint_is_new(&ep->dir, &is_new, &e), &e);
+    if (!is_new) stage_must(st, query_check_early(st, &ep->dir, false, &e), &e);
     else if (ep->planned) forget_plan(st);
     if (ep->planned > ep->restored)
         epochs_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);
@@ -228,7 +229,6 @@ void epochs_join(struct stage *st) {
     ep->source = st->is_source;
     ep->began_us = clock_us(CLOCK_MONOTONIC);
     stage_must(st, checkpoint_join(&ep->dir, path, id, role, &e), &e);
-    if (role == ROLE_SINK) stage_must(st, checkpoint_is_line(&ep->dir, &e), &e);
     if (ep->source) start_source(st);
 }
 

@@ -138,19 +138,14 @@ static void check_id(struct stage *st) {
     }
 }
 
-bool epochs_have_record(struct stage *st) {
+/* What the stage recorded last: what it has published up to there is not published again. */
+static struct json_t *newest_record(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     bool ok = sealed_newest(ep->dir.folder, role_record(ep->dir.role), &ep->recorded, &e) &&
               sealed_newest(ep->dir.folder, "begun", &ep->begun, &e);
     epochs_must(st, ok, &e);
-    return ep->recorded || ep->begun;
-}
-
-/* What the stage recorded last: what it has published up to there is not published again. */
-static struct json_t *newest_record(struct stage *st) {
-    struct epochs *ep = st->epochs;
-    if (!epochs_have_record(st) || !ep->recorded) return NULL;
+    if (!ep->recorded) return NULL;
     return ep->dir.role == ROLE_STAGE ? read_manifest(st, ep->recorded)
                                       : read_sealed(st, role_record(ep->dir.role), ep->recorded);
 }
@@ -315,7 +310,9 @@ static void check_part(struct stage *st, const struct json_t *newest, const stru
     struct epochs *ep = st->epochs;
     struct slice was = members_text(known, "stages"), is = slice_of(ep->stages ? ep->stages : "");
     struct err e;
-    if (ep->dir.role == ROLE_SINK) stage_must(st, checkpoint_has_only(&ep->dir, is.p, &e), &e);
+    bool ok = ep->dir.role != ROLE_SINK ||
+              (checkpoint_is_line(&ep->dir, &e) && checkpoint_has_only(&ep->dir, is.p, &e));
+    stage_must(st, ok, &e);
     if (ep->restored && !newest)
         err_set(&e, EXIT_CONFIG,
             "%s: %s was not in the line that has come to epoch %" PRIu64
@@ -324,8 +321,7 @@ static void check_part(struct stage *st, const struct json_t *newest, const stru
     else if (known && !slice_eq(was, is))
         err_set(&e, EXIT_CONFIG,
             "%s: the stages in front of %s were %s and are %s: run the line as it was, or begin "
-            "anew "
-            "with --reset-state",
+            "anew with --reset-state",
             ep->dir.path, ep->dir.id, was.n ? QUOTED(was) : "none", is.n ? QUOTED(is) : "none");
     else return;
     stage_fail(st, &e);
@@ -353,5 +349,5 @@ void epochs_restore(struct stage *st) {
     members_free(record);
     members_free(begun);
     members_free(newest);
-    if (ep->dir.role == ROLE_SINK) epochs_must(st, checkpoint_ready(&ep->dir, &e), &e);
+    epochs_must(st, checkpoint_ready(&ep->dir, &e), &e);
 }

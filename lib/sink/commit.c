@@ -94,9 +94,8 @@ static bool make_place(struct commit *c, struct part_file *p, struct err *e) {
 
 static bool make_places(struct commit *c, struct err *e) {
     size_t before = c->f->durable.n;
-    struct err ignored; /* a folder above that cannot be read */
-    if (!before) (void)sync_path(c->f->dir, "..", &ignored);
-    bool ok = (before || sync_path(c->f->dir, "", e)) && each(c, make_place, e);
+    bool ok = before || (io_sync_above(c->f->dir, e) && sync_path(c->f->dir, "", e));
+    ok = ok && each(c, make_place, e);
     if (c->f->durable.n > before) names_sort(&c->f->durable);
     return ok;
 }

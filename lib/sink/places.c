@@ -49,37 +49,8 @@ static bool is_ours(int at, const char *path, struct err *e) {
            err_set(e, EXIT_NO_OUTPUT, "%s has a _tmp/: it is a destination of its own", path);
 }
 
-/* Durably, so not in a folder that cannot be opened. Another id may make it at the same time. */
-static bool make_new(int at, const char *path, const char *parent, struct err *e) {
-    int fd = openat(at, *parent ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool made = fd >= 0 && (mkdirat(at, path, 0777) == 0 || errno == EEXIST);
-    bool ok = made ? io_sync_folder(fd, e)
-                   : err_errno(e, EXIT_NO_OUTPUT, errno, "cannot create %s", path);
-    if (fd >= 0) close(fd);
-    return ok;
-}
-
-static bool make_one(int at, const char *path, const char *parent, struct err *e) {
-    struct stat st;
-    if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) != 0) return make_new(at, path, parent, e);
-    if (at != AT_FDCWD && !is_ours(at, path, e)) return false;
-    return is_folder(at, path, 0) || err_errno(e, EXIT_NO_OUTPUT, EEXIST, "cannot create %s", path);
-}
-
 bool make_path(int at, const char *path, struct err *e) {
-    char *copy = mem_str(slice_of(path)), *parent = mem_str(slice_of(*path == '/' ? "/" : ""));
-    bool ok = true;
-    for (size_t i = 1; ok && i <= strlen(path); i++) {
-        if ((path[i] && path[i] != '/') || path[i - 1] == '/') continue;
-        copy[i] = 0;
-        ok = make_one(at, copy, parent, e);
-        free(parent);
-        parent = mem_str(slice_of(copy));
-        copy[i] = path[i];
-    }
-    free(copy);
-    free(parent);
-    return ok;
+    return io_make_path(at, path, at == AT_FDCWD ? NULL : is_ours, e);
 }
 
 /* ---- what may be done with a name ---- */
