@@ -154,9 +154,14 @@ static void complete_reset(struct stage *st) {
 
 static void reset(struct stage *st, bool is_first) {
     struct epochs *ep = st->epochs;
+    struct err e;
+    bool ignore;
     ep->generation += !is_first;
     ep->keeps_output = strcmp(st->o.output, "keep") == 0;
     write_pipeline(st, "reset");
+    bool ok =
+        sealed_remove_beyond(ep->dir.root, "reset", (uint64_t)ep->generation + 1, &ignore, &e);
+    stage_must(st, ok || err_at(&e, "%s", ep->dir.path), &e);
     complete_reset(st);
 }
 
@@ -179,7 +184,7 @@ static void start_source(struct stage *st) {
     struct epochs *ep = st->epochs;
     struct err e;
     uint64_t newest;
-    bool back, is_new;
+    bool back;
     int naming = checkpoint_lock_name(&ep->dir);
     if (!st->o.reset_state) complete_reset(st);
     bool listed = sealed_newest(ep->dir.root, "pipeline", &newest, &e);
@@ -204,8 +209,8 @@ static void start_source(struct stage *st) {
     ep->over = ep->position.final;
     ep->plan = ep->position.chain;
     /* Read in another way the inputs would seem to have changed. */
-    stage_must(st, checkpoint_is_new(&ep->dir, &is_new, &e), &e);
-    if (!is_new) stage_must(st, query_check_early(st, &ep->dir, false, &e), &e);
+    stage_must(st, checkpoint_is_new(&ep->dir, &ep->is_new, &e), &e);
+    if (!ep->is_new) stage_must(st, query_check_early(st, &ep->dir, false, &e), &e);
     else if (ep->planned) forget_plan(st);
     if (ep->planned > ep->restored)
         epochs_must(st, plan_read(ep->dir.folder, ep->restored + 1, &ep->replay, &e), &e);

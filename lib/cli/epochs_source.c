@@ -103,6 +103,10 @@ int epochs_wait_ms(struct stage *st) {
 /* Streams bring their watermarks beside the texts that positions know. */
 static _Noreturn void refuse_watermark(struct stage *st) {
     bool journaled = st->epochs->replay.journaled;
+    if (journaled && st->epochs->is_new)
+        epochs_fail(st, EXIT_CONFIG,
+            "the journal has events that were planned with other times: say --time and --lateness "
+            "as before, or begin anew with --reset-state");
     epochs_fail(st, journaled ? EXIT_BUG : EXIT_BAD_DATA,
         journaled ? "an epoch comes from the journal with another watermark than was planned"
                   : "the watermarks of an input have changed where an earlier run had read them: "

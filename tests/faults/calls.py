@@ -69,10 +69,14 @@ def calls(checks, line, where, sample=None, rng=None):
 
 
 def power_lost(play, log, mode, rng):
-    """Takes from the folder what was not durable, and says what."""
+    """Takes from the folder what was not durable; says what, and what is wrong."""
+    before = play.epochs("ack")
     lost = powerloss.lose(play.root, log, mode, rng)
     powerloss.begin(play.root, log)
-    return lost
+    after = play.epochs("ack")
+    # The name of the last one may not have been durable yet; then the one before was.
+    wrong = [f"epoch {before} was acknowledged, and after the loss {after}"] if after < before - 1 else []
+    return "; ".join(lost) or "nothing", wrong
 
 
 def one_life(play, log, grows, ref, rng):
@@ -87,11 +91,11 @@ def one_life(play, log, grows, ref, rng):
     if not result.done and rng.random() < 0.3:
         return False, "killed only", []
     mode = rng.choice(powerloss.MODES)
-    lost = "; ".join(power_lost(play, log, mode, rng)) or "nothing"
+    lost, wrong = power_lost(play, log, mode, rng)
     if not result.done:
-        return False, f"{mode}: {lost}", []
+        return False, f"{mode}: {lost}", wrong
     # Who has said 0 has nothing left to lose; temporary names that come back do not count.
-    wrong = ref.differences(play, result, names=False)
+    wrong += ref.differences(play, result, names=False)
     return True, f"{mode} after the end: {lost}", wrong
 
 

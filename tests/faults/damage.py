@@ -181,7 +181,7 @@ def copies(checks, line, where, number, rng):
         time.sleep(rng.uniform(0, ref.seconds / 2))
         way = rng.choice(ways)
         shutil.rmtree(where / "copy", ignore_errors=True)
-        (where / "copy/root").mkdir(parents=True)
+        (where / "copy/root" / CHECKPOINT).parent.mkdir(parents=True)
         epoch = play.epochs()
         pause = rng.uniform(0, ref.seconds / 2) / len(list((play.root / CHECKPOINT).rglob("*")))
         way(play.root / CHECKPOINT, where / "copy/root" / CHECKPOINT, pause)

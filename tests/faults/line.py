@@ -11,7 +11,7 @@ ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
 SHIM = BUILD / "faults/shim.so"
 TOY = BUILD / "faults/toy"
-CHECKPOINT = "ck"  # in the folder that a pipeline runs in, beside its outputs
+CHECKPOINT = "var/ck"  # in the folder that a pipeline runs in; not beside its outputs, which make their folder durable
 
 
 SIDES = ["reject.ndjson", "dups.ndjson", "dedupe-late.ndjson", "late.ndjson"]

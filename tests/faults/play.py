@@ -138,10 +138,10 @@ class Play:
                 break
         return result
 
-    def epochs(self):
+    def epochs(self, kinds="plan|journal|manifest|ack|passed"):
         """The greatest in the checkpoint's file names."""
         names = [p.name for p in (self.root / CHECKPOINT).rglob("*")]
-        found = [re.fullmatch(r"(?:plan|journal|manifest|ack|passed)-(\d+)", n) for n in names]
+        found = [re.fullmatch(rf"(?:{kinds})-(\d+)", n) for n in names]
         return max((int(m[1]) for m in found if m), default=0)
 
     def outputs(self):
@@ -157,7 +157,7 @@ class Play:
 
     def names(self):
         """What lies beside the checkpoint and the outputs; DEST.failed is the evidence of a run that failed."""
-        known = {CHECKPOINT, *self.line.outputs, *(f"{n}.failed" for n in self.line.outputs)}
+        known = {Path(CHECKPOINT).parts[0], *self.line.outputs, *(f"{n}.failed" for n in self.line.outputs)}
         return sorted({p.name for p in self.root.iterdir()} - known)
 
     def keep(self, to):

@@ -71,12 +71,18 @@ __attribute__((format(printf, 2, 3))) static void name_path(
 }
 
 static void folder_make(const char *stage) {
-    char path[512];
-    check(mkdir(checkpoint, 0777) == 0 || errno == EEXIST, checkpoint);
-    sync_folder(".");
+    char path[512], above[512] = ".";
     name_path(path, "%s/%s", checkpoint, stage);
+    for (char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+        if (slash == path) continue;
+        *slash = 0;
+        check(mkdir(path, 0777) == 0 || errno == EEXIST, path);
+        sync_folder(above);
+        snprintf(above, sizeof above, "%s", path);
+        *slash = '/';
+    }
     check(mkdir(path, 0777) == 0 || errno == EEXIST, path);
-    sync_folder(checkpoint);
+    sync_folder(above);
     sync_folder(path);
 }
 
