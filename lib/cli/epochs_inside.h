@@ -35,7 +35,7 @@ struct epochs {
     uint64_t end; /* the epoch of its final end */
     /* of the source stage */
     bool source;
-    bool is_new; /* no stage has recorded anything */
+    bool is_new;          /* no stage has recorded anything */
     struct plan position; /* where the epoch at hand begins; of the last that was planned */
     struct source_journal *journal; /* where sources are kept that cannot be read again, or NULL */
     struct source_journal_reader *replayed;
