@@ -16,10 +16,11 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/timestamp.h"
 #include "state/sealed.h"
 #include "state/state.h"
 
-enum { WAIT_MS = 5000, POLL_MS = 20 };
+enum { WAIT_MS = 5000, POLL_MS = 20, TOGETHER_US = SECOND_US / 2 };
 
 static const char *const records[] = {
     [ROLE_STAGE] = "manifest", [ROLE_SINK] = "ack", [ROLE_PASSING_SINK] = "passed"};
@@ -64,10 +65,17 @@ static bool write_holder(const struct checkpoint *c, bool ready, struct err *e) 
            err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot write the lock", c->path, c->id);
 }
 
-static bool is_held(const struct checkpoint *c, struct err *e) {
+/* All lines of a script have its parent and group; those of one line begin together. */
+static bool is_of_line(const struct checkpoint *c, const struct holder *h, int64_t began) {
+    struct stat st;
+    return h->parent == (int)getppid() && h->group == (int)getpgrp() && h->pid != h->parent &&
+           fstat(c->lock, &st) == 0 && clock_micros(st.st_mtim) > began - TOGETHER_US;
+}
+
+static bool is_held(const struct checkpoint *c, int64_t began, struct err *e) {
     struct holder h = {0};
     bool known = read_holder(c->lock, &h);
-    if (known && h.parent == (int)getppid() && h.group == (int)getpgrp() && h.pid != h.parent)
+    if (known && is_of_line(c, &h, began))
         return err_set(e, EXIT_USAGE,
             "another stage of this pipeline has the id %s (process %d): --id names one of them "
             "otherwise",
@@ -93,12 +101,13 @@ static bool wait_for_lock(int lock) {
 
 static bool take_lock(struct checkpoint *c, struct err *e) {
     struct stat st;
+    int64_t began = clock_us(CLOCK_REALTIME);
     c->lock = openat(c->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (c->lock < 0)
         return err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot open the lock", c->path, c->id);
     if (!wait_for_lock(c->lock))
         return errno == EWOULDBLOCK || errno == EINTR
-                   ? is_held(c, e)
+                   ? is_held(c, began, e)
                    : err_errno(e, EXIT_NO_OUTPUT, errno, "%s/%s: cannot lock", c->path, c->id);
     if (!write_holder(c, false, e)) return false;
     if (fstat(c->lock, &st) != 0)
