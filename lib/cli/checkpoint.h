@@ -5,7 +5,7 @@
  *     DIR/reset-<generation>         that it is about to be cleared; will be the next pipeline-
  *     DIR/.lock                      held while that is written
  *     DIR/<id>/lock                  held while the stage runs
- *     DIR/<id>/query-1               what it does: another query cannot go on with its state; who has none took no part
+ *     DIR/<id>/query-1               what it does: another query cannot go on with its state
  *     DIR/<id>/plan-<epoch>          of the source stage: what it reads in that epoch
  *     DIR/<id>/journal-<epoch>       its events, where they cannot be read again
  *     DIR/<id>/manifest-<epoch>      what a stage knew at the end of the epoch; of evsink at the end it is named ack-,

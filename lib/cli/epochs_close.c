@@ -32,17 +32,23 @@ static struct json_t *save_sides(const struct stage *st) {
     return o;
 }
 
-static struct json_t *make_record(struct stage *st) {
-    struct epochs *ep = st->epochs;
+/* Whose it is, and where its output goes. */
+static struct json_t *make_identity(const struct stage *st) {
+    const struct epochs *ep = st->epochs;
     struct json_t *o = members_new();
-    report_count(st);
     members_set_text(o, "pipeline", slice_of(ep->pipeline));
     members_set_text(o, "uuid", slice_of(ep->uuid));
     members_set_number(o, "generation", ep->generation);
     if (ep->stages) members_set_text(o, "stages", slice_of(ep->stages));
     if (st->dest) members_set_text(o, "to", slice_of(st->dest));
-    members_set(o, "books", books_save(&st->books));
     members_set(o, "sides", save_sides(st));
+    return o;
+}
+
+static struct json_t *make_record(struct stage *st) {
+    struct json_t *o = make_identity(st);
+    report_count(st);
+    members_set(o, "books", books_save(&st->books));
     if (st->sink && st->sink->save) members_set(o, "dest", st->sink->save(st->sink));
     return o;
 }
@@ -62,7 +68,7 @@ static void begin_output(struct stage *st, uint64_t epoch) {
     struct err e;
     uint64_t as = epoch > ep->begun ? epoch : ep->begun;
     if (epoch != ep->recorded + 1 || !begins_output(st)) return;
-    epochs_must(st, sealed_write(ep->dir.folder, "begun", as, make_record(st), &e), &e);
+    epochs_must(st, sealed_write(ep->dir.folder, "begun", as, make_identity(st), &e), &e);
 }
 
 /* Rule 4: side outputs before the state. */

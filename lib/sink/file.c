@@ -9,7 +9,6 @@
 struct file_sink {
     struct sink sink;
     struct encoder *encoder;
-    bool is_fixed;             /* by what was published: the columns */
     struct output *to;         /* or, by epochs: */
     struct appended *appended; /* or NULL */
 };
@@ -39,17 +38,12 @@ static bool file_flush(struct sink *s, struct err *e) {
     return ok && drain(f, e);
 }
 
-static struct slice fixed_by(const struct file_sink *f) {
-    return f->encoder->fixed_by ? f->encoder->fixed_by(f->encoder) : (struct slice){NULL, 0};
-}
-
 static bool file_commit(struct sink *s, const struct txn *t, struct err *e) {
     struct file_sink *f = (struct file_sink *)s;
     (void)t;
     bool ok = f->encoder->finish(f->encoder, out_of(f), e) &&
               (f->to ? output_end(f->to, e) && output_publish(f->to, e)
                      : appended_publish(f->appended, e));
-    f->is_fixed = ok && fixed_by(f).n;
     s->bytes = f->to ? f->to->writer.bytes : appended_bytes(f->appended);
     return ok;
 }
@@ -74,14 +68,15 @@ static bool file_keep(struct sink *s, struct err *e) {
 static struct json_t *file_save(const struct sink *s) {
     const struct file_sink *f = (const struct file_sink *)s;
     struct json_t *o = appended_save(f->appended);
-    if (f->is_fixed) members_set_text(o, "columns", fixed_by(f));
+    struct slice row = {NULL, 0};
+    if (f->encoder->fixed_by) row = f->encoder->fixed_by(f->encoder);
+    if (row.n) members_set_text(o, "columns", row);
     return o;
 }
 
 static bool file_restore(struct sink *s, const struct json_t *saved, struct err *e) {
     struct file_sink *f = (struct file_sink *)s;
     struct slice row = members_text(saved, "columns");
-    f->is_fixed = row.n;
     if (!appended_restore(f->appended, saved, e)) return false;
     return !row.n || !f->encoder->resume || f->encoder->resume(f->encoder, row, e);
 }
