@@ -86,6 +86,11 @@ bool io_sync_folder(int folder, struct err *e) {
     return fsync(folder) == 0 || errno == EINVAL || err_errno(e, EXIT_IO, errno, "cannot sync");
 }
 
+bool io_is_folder(int at, const char *path, int flags) {
+    struct stat st;
+    return fstatat(at, path, &st, flags) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* Not in a folder that cannot be opened: it could not be made durable. Another process may make it at the same time. */
 static bool make_new(int at, const char *path, const char *parent, struct err *e) {
     int fd = openat(at, *parent ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -101,8 +106,8 @@ static bool make_one(
     struct stat st;
     if (fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) != 0) return make_new(at, path, parent, e);
     if (may && !may(at, path, e)) return false;
-    bool is_folder = fstatat(at, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
-    return is_folder || err_errno(e, EXIT_NO_OUTPUT, EEXIST, "cannot create %s", path);
+    return io_is_folder(at, path, 0) ||
+           err_errno(e, EXIT_NO_OUTPUT, EEXIST, "cannot create %s", path);
 }
 
 bool io_make_path(int at, const char *path, io_may_be_there *may, struct err *e) {

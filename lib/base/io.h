@@ -39,6 +39,7 @@ bool io_write_whole(int fd, const void *p, size_t n, struct err *e);
 
 /* The names of a folder; NULL with errno, ENOTDIR or ELOOP where there is none. */
 DIR *io_list_folder(int at, const char *name);
+bool io_is_folder(int at, const char *path, int flags /* AT_SYMLINK_NOFOLLOW, or 0 */);
 /* Makes its names durable. */
 bool io_sync_folder(int folder, struct err *e);
 

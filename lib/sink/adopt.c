@@ -97,7 +97,7 @@ static bool walk(struct walk *w, int at, const char *name, const char *path, str
         if (x->d_name[0] == '.' || x->d_name[0] == '_') continue;
         below.n = 0;
         buf_printf(&below, "%s%s%s%c", path, *path ? "/" : "", x->d_name, 0);
-        ok = is_folder(dirfd(d), x->d_name, AT_SYMLINK_NOFOLLOW)
+        ok = io_is_folder(dirfd(d), x->d_name, AT_SYMLINK_NOFOLLOW)
                  ? walk(w, dirfd(d), x->d_name, below.p, e)
                  : look_at(w, dirfd(d), x->d_name, below.p, e);
     }

@@ -168,7 +168,7 @@ static bool sync_names(struct commit *c, struct part_file *p, struct err *e) {
 /* Where new files went that was done already. */
 static bool sync_folder_of(struct folder *f, const char *path, struct err *e) {
     char *folder = folder_of(path);
-    bool ok = part_lies_in(f, folder) || !is_folder(f->dir, *folder ? folder : ".", 0) ||
+    bool ok = part_lies_in(f, folder) || !io_is_folder(f->dir, *folder ? folder : ".", 0) ||
               sync_path(f->dir, folder, e);
     free(folder);
     return ok;

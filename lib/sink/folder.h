@@ -104,7 +104,6 @@ bool folder_commit(struct sink *s, const struct txn *t, struct err *e);
 
 /* ---- places.c ---- */
 
-bool is_folder(int at, const char *path, int flags /* AT_SYMLINK_NOFOLLOW, or 0 */);
 bool has_tmp(int at, const char *path);
 /* mkdir -p, durably. `at` is AT_FDCWD, or our folder: then no part of the path may be a link or a destination of its own. */
 bool make_path(int at, const char *path, struct err *e);

@@ -98,7 +98,7 @@ bool journal_retire(struct folder *f, const char *path, struct err *e) {
 /* A folder that is gone holds no name. */
 static bool sync_if_there(struct folder *f, const char *path, struct err *e) {
     char *folder = folder_of(path);
-    bool ok = !is_folder(f->dir, *folder ? folder : ".", 0) || sync_path(f->dir, folder, e);
+    bool ok = !io_is_folder(f->dir, *folder ? folder : ".", 0) || sync_path(f->dir, folder, e);
     free(folder);
     return ok;
 }

@@ -16,11 +16,6 @@ bool sync_path(int at, const char *path, struct err *e) {
     return ok;
 }
 
-bool is_folder(int at, const char *path, int flags) {
-    struct stat st;
-    return fstatat(at, path, &st, flags) == 0 && S_ISDIR(st.st_mode);
-}
-
 static bool is_link(int at, const char *path) {
     struct stat st;
     return fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
@@ -29,7 +24,7 @@ static bool is_link(int at, const char *path) {
 bool has_tmp(int at, const char *path) {
     struct buf tmp = {0};
     buf_printf(&tmp, "%s/_tmp%c", path, 0);
-    bool has = is_folder(at, tmp.p, 0);
+    bool has = io_is_folder(at, tmp.p, 0);
     buf_free(&tmp);
     return has;
 }
